@@ -122,7 +122,7 @@ def write_table_folder(
     document: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     mark: str | None = None,
-    also: Callable[[Path], None] | None = None,
+    also: Callable[[Path], object] = lambda folder: None,
 ) -> None:
     """Write results.json and one CSV per table into a folder that appears complete or not at all.
 
@@ -142,8 +142,7 @@ def write_table_folder(
         (half / "results.json").write_bytes(results_text(document).encode())
         for name, frame in tables.items():
             (half / f"{name}.csv").write_bytes(csv_text(frame, mark=mark).encode())
-        if also is not None:
-            also(half)
+        also(half)
 
 
 def _cell(value: Any, gaps: bool) -> str:

@@ -27,7 +27,8 @@ AUTOGROUP = Path("/proc/self/autogroup")
 
 
 class SiteCommand(BaseCommand):
-    """A command that tells what the site or a model refuses, and the errors of `refused`, without a traceback.
+    """A command that tells without a traceback what the site or a model refuses, the errors of `refused`, and which
+    place cannot be used.
 
     `takes`: names of what it is given, as flags or in its place, to the words of `add_argument`.
     """
@@ -42,7 +43,7 @@ class SiteCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run; a refusal ends the command with its words."""
-        refusals: tuple[type[Exception], ...] = (RefusedError, *self.refused)
+        refusals: tuple[type[Exception], ...] = (RefusedError, OSError, *self.refused)
         try:
             return super().execute(*args, **options)
         except ValidationError as error:

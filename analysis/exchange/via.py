@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analysis.columns import FrameError, Table
+from analysis.columns import Table
 from analysis.endpoints import PAPER, Endpoint
 from analysis.errors import RefusedError
 from analysis.frames import RATINGS, check_table, rated, without_repeats
-from analysis.identity import NameClashError, Names, name_key, path_key, spelled
+from analysis.identity import Names, name_key, path_key, spelled
 from analysis.tablefile import MAX_HEAD_BYTES, read_head
 from analysis.vocabulary import decimal
 
@@ -73,7 +73,8 @@ def read_via(
     Raises
     ------
     ViaError: not a VIA file, an answer that is none of the scale's, rows of one file name that contradict each
-        other, a file name without an arm, readers, cases or file names in two spellings (`analysis.identity`).
+        other, a file name without an arm, readers in two spellings.
+    FrameError: a key that is not in order. NameClashError: file names in two spellings (`analysis.identity`).
     """
     if (key is None) == (first_exemplars is None):
         raise ViaError("expected either a key or the number of first file names that are PIEs, not both")
@@ -93,10 +94,7 @@ def read_via(
             case = name if cases == "shared" else f"{reader}/{name}"
             arm, pair = (int(name in firsts), "") if arms is None else _arm(arms, reader, name)
             rows.append(_row(reader, case, arm, pair, given))
-    try:
-        Names((row["case"] for row in rows), rows=False).refuse_spellings("file name")
-    except NameClashError as error:
-        raise ViaError(str(error)) from error
+    Names((row["case"] for row in rows), rows=False).refuse_spellings("file name")
     ratings = pd.DataFrame(rows, columns=rated(endpoints))
     if marked := {reader for path, reader in zip(files, readers, strict=True) if _simulated(path)}:
         ratings.insert(0, "simulated", ["yes" if name in marked else "no" for name in ratings["reader"]])
@@ -215,10 +213,7 @@ def _arms(key: pd.DataFrame) -> dict[str, tuple[int, str]]:
             raise ViaError(f"the key: expected the columns case and arm, '{column.name}' is missing")
     table = Table("the key", tuple(wanted), key=("case",), paths=("case",))
     key = without_repeats(key[[name for name in ("case", "arm", "pair") if name in key.columns]], table)
-    try:
-        check_table(key, table)
-    except FrameError as error:
-        raise ViaError(str(error)) from error
+    check_table(key, table)
     pairs = key["pair"].fillna("").astype(str) if "pair" in key.columns else pd.Series("", index=key.index)
     return {
         path_key(case): (int(float(arm)), spelled(pair))

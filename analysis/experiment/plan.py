@@ -124,7 +124,7 @@ def open_plan(folder: Path) -> Plan:
 
 
 def do_job(
-    plan: Plan, job: Job, *, progress: Progress | None = None, guard: Callable[[], None] | None = None
+    plan: Plan, job: Job, *, progress: Progress = lambda *_: None, guard: Callable[[], None] = lambda: None
 ) -> dict[str, str]:
     """Train the network of a job and predict with it; what is done and verified is kept.
 

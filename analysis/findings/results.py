@@ -45,7 +45,7 @@ class Findings:
         tables = {name: list(self.tables[name]) for name in TABLES}
         return {**head, "run": self.run, "answers": dict(self.answers), **tables}
 
-    def write(self, out: Path, also: Callable[[Path], None] | None = None) -> None:
+    def write(self, out: Path, also: Callable[[Path], object] = lambda folder: None) -> None:
         """Write results.json and one CSV per table into a new folder.
 
         Parameters

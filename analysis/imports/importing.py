@@ -26,7 +26,6 @@ from analysis.imports.readers import read_predictions
 from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.sweep.data.source import Source, read_source
 from analysis.sweep.data.splits import Split
-from analysis.sweep.errors import DataError
 from analysis.sweep.run.paths import RunPaths, npy_bytes
 from analysis.sweep.spec import OUTPUTS, SweepSpec
 from analysis.tablefolder import refuse_used_folder
@@ -60,7 +59,7 @@ class _Unit:
 
 
 def import_predictions(
-    places: Places, out: Path, choices: Choices, *, progress: Progress | None = None
+    places: Places, out: Path, choices: Choices, *, progress: Progress = lambda *_: None
 ) -> Imported:
     """Read predictions, check all of them, and write a RUN folder.
 
@@ -78,13 +77,13 @@ def import_predictions(
 
     Raises
     ------
-    PredictionsError: predictions that are unreadable, incomplete, or not those of the label file; nothing is
-        left behind.
+    PredictionsError, ConditionError, DataError: predictions that are unreadable, incomplete, or not those of the
+        label file, or a condition or data set that is none; nothing is left behind.
     """
     refuse_used_folder(out, PredictionsError)
     listing = list_predictions(places)
     _check_logits(choices, listing)
-    source = _source(choices, listing)
+    source = read_source(data_spec(choices, listing.dataset))
     with whole_folder(out.absolute()) as half:
         building = RunPaths(half)
         building.predictions.mkdir(parents=True)
@@ -104,15 +103,8 @@ def _check_logits(choices: Choices, listing: Listing) -> None:
         )
 
 
-def _source(choices: Choices, listing: Listing) -> Source:
-    try:
-        return read_source(data_spec(choices, listing.dataset))
-    except DataError as error:
-        raise PredictionsError(str(error)) from error
-
-
 def _write_run(
-    paths: RunPaths, listing: Listing, source: Source, choices: Choices, progress: Progress | None
+    paths: RunPaths, listing: Listing, source: Source, choices: Choices, progress: Progress
 ) -> dict[str, Any]:
     tables = {getattr(paths, name): table for name, table in source.tables().items()}
     if choices.folds is not None:
@@ -124,8 +116,7 @@ def _write_run(
         unit, quality = _import_one(paths, file, source, choices)
         units.append(unit)
         metrics.append(quality)
-        if progress:
-            progress("import", done, len(listing.files))
+        progress("import", done, len(listing.files))
     write_whole(paths.metrics, _csv(check_table(pd.concat(metrics, ignore_index=True), METRICS)))
     provenance = _provenance(paths, [*tables, paths.metrics], listing, source, choices, units)
     for unit in units:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.conditions import DENSE, Condition, ConditionError, in_order
+from analysis.conditions import DENSE, Condition, in_order
 from analysis.imports.errors import PredictionsError
 from analysis.imports.readers import SUFFIXES
 from analysis.sweep.data_spec import DataSpec
@@ -65,6 +65,7 @@ def list_predictions(places: Places) -> Listing:
 
     Raises
     ------
+    ConditionError: a name that is none.
     PredictionsError: no such place, no predictions, two data sets, one seed and condition twice, or a grid with
         holes (each is named), or without a reference.
     """
@@ -97,10 +98,7 @@ def _of_grid(folder: Path) -> tuple[list[PredictionFile], tuple[str, ...]]:
 
 
 def _of_condition(told: str, place: Path) -> list[PredictionFile]:
-    try:
-        condition = Condition.of(told).name
-    except ConditionError as error:
-        raise PredictionsError(str(error)) from error
+    condition = Condition.of(told).name
     paths = [place] if place.is_file() else [place / name for name in _inside(place)]
     files = []
     for path in paths:

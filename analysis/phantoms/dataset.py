@@ -48,7 +48,7 @@ def write_data_set(
     out: Path,
     truth_out: Path,
     formats: Sequence[str] = ("png",),
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
     workers: int | None = None,
 ) -> None:
     """Write images, label files, metadata and provenance to folder `out`, the truth to file `truth_out`.
@@ -146,7 +146,7 @@ def draw_files(
     size: tuple[int, int],
     *,
     bits: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
     workers: int | None = None,
 ) -> None:
     """Draw images to files of `size` rows and columns, PNG or DICOM by the ending; files that are there are kept.
@@ -156,8 +156,7 @@ def draw_files(
     jobs = [(spec, image, path, size, bits) for image, path in files if not path.exists()]
     ready = len(files) - len(jobs)
     for done, _ in enumerate(_run(jobs, workers if workers is not None else os.cpu_count() or 1), ready + 1):
-        if progress is not None:
-            progress(done, len(files))
+        progress(done, len(files))
 
 
 def _run(jobs: list[Job], workers: int) -> Iterator[None]:

@@ -76,7 +76,7 @@ def phantoms() -> PhantomSpec:
     return PhantomSpec(seed=int(recipe_digest()[:12], 16), **SIZES)
 
 
-def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[Row]:
+def run_phantom_study(home: Path, *, progress: Progress = lambda *_: None) -> list[Row]:
     """Draw, train, sweep and analyse; write `report/`; every finished step is kept, so a stopped study goes on.
 
     Parameters
@@ -96,7 +96,7 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
     told, spec_file = home / "truth.csv", home / "sweep.toml"
     write_data_set(
         phantoms(), home / "phantoms", told,
-        progress=lambda done, total: progress("phantoms", done, total) if progress else None,
+        progress=lambda done, total: progress("phantoms", done, total),
     )  # fmt: skip
     spec_file.write_text(sweep_toml(SEEDS), encoding="utf-8")
     spec, truth = load_spec(spec_file), pd.read_csv(told)
@@ -117,7 +117,7 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
     return rows
 
 
-def _swept(spec: SweepSpec, home: Path, progress: Progress | None, ensemble: str = "ensemble") -> Path:
+def _swept(spec: SweepSpec, home: Path, progress: Progress, ensemble: str = "ensemble") -> Path:
     """Train what is not trained and sweep what is not swept; return the RUN folder."""
     from analysis.sweep.run.finish import run_sweep
     from analysis.sweep.training.train import train_ensemble

@@ -9,7 +9,8 @@ from analysis.stats.ustatistic import kernel_matrix
 def reader_thetas(pie: Floats, control: Floats) -> Floats:
     """Return each reader's theta from the reader's own cases (readers x cases, NaN = missing)."""
     sums = [kernel_matrix(own1, own0, "win").sum() for own1, own0 in zip(pie, control, strict=True)]
-    return np.array(sums) / _pair_counts(pie, control)
+    counts = (~np.isnan(pie)).sum(axis=1) * (~np.isnan(control)).sum(axis=1)
+    return np.asarray(np.array(sums) / counts)
 
 
 def delong_variance(pie: Floats, control: Floats) -> float | None:
@@ -90,8 +91,3 @@ def unbiased(pie: Floats, control: Floats, *, center: bool = True) -> Floats:
     counts = np.outer(n1 * n0, n1 * n0) - both1 * np.outer(n0, n0) - both0 * np.outer(n1, n1) + both1 * both0
     independent = np.divide(disjoint, counts, out=np.zeros_like(disjoint), where=counts > 0)
     return np.asarray(np.outer(thetas - level, thetas - level) - independent, dtype=float)
-
-
-def _pair_counts(pie: Floats, control: Floats) -> Floats:
-    counts = (~np.isnan(pie)).sum(axis=1) * (~np.isnan(control)).sum(axis=1)
-    return np.asarray(counts, dtype=float)

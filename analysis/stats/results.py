@@ -76,7 +76,7 @@ class Results:
         """
         return results_text(self.as_dict())
 
-    def write(self, out: Path, also: Callable[[Path], None] | None = None) -> None:
+    def write(self, out: Path, also: Callable[[Path], object] = lambda folder: None) -> None:
         """Write results.json and one CSV per table into a new folder.
 
         Parameters

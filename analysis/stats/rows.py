@@ -1,7 +1,6 @@
 """One row of the comparisons table, the same columns for every method; its test and interval; and what refuses one."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -97,11 +96,6 @@ def on_arcsine_scale(row: Comparison, level: float) -> Comparison:
     low, high = max(center - half, 0.0), min(center + half, math.pi / 2)
     p = two_sided_p(center, null, error**2, row.df)
     return replace(row, p=p, ci_low=math.sin(low) ** 2, ci_high=math.sin(high) ** 2)
-
-
-def as_rows(comparisons: Sequence[Comparison]) -> list[Row]:
-    """Return the comparisons as table rows."""
-    return [comparison.as_row() for comparison in comparisons]
 
 
 ALPHA = 0.05

@@ -142,7 +142,7 @@ def simulate_study(
                 case=table["case"].to_numpy()[places],
                 arm=is_pie[places].astype(int),
                 pair=table["pair"].to_numpy()[places],
-                batch=_batch_names(design, r, len(names)),
+                batch=str({"crossed": 1, "nested": r + 1, "blocks": r % min(3, len(names)) + 1}[design]),
             )
         )
     study = pd.concat(frames, ignore_index=True)
@@ -166,7 +166,7 @@ def _readings(
     presentation = np.repeat([1, 2], [len(order), len(again)])
     columns = {name: values[places] for name, values in answers.items()}
     _reread(rng, endpoints, columns, presentation)
-    _leave_out(rng, columns, missing)
+    columns = {name: np.where(rng.random(len(places)) < missing, np.nan, columns[name]) for name in columns}
     seconds = np.exp(rng.normal(3.1 + 0.12 * _hardship(endpoints, columns, len(places)), 0.35, len(places)))
     return pd.DataFrame(
         {
@@ -209,10 +209,6 @@ def _batches(design: Design, table: pd.DataFrame, n_readers: int) -> list[frozen
     return [everyone if int(g) % 10 == 9 else blocks[int(g) % 3] for g in group]
 
 
-def _batch_names(design: Design, reader: int, n_readers: int) -> str:
-    return {"crossed": "1", "nested": str(reader + 1), "blocks": str(reader % min(3, n_readers) + 1)}[design]
-
-
 def _hardship(endpoints: Sequence[Endpoint], columns: dict[str, Floats], n: int) -> Floats:
     """Return how far answers lie above the middle of the first question whose high end is worse: these take longer."""
     for endpoint in endpoints:
@@ -235,8 +231,3 @@ def _reread(
         answers = scale_of(endpoint)[1]
         place = np.searchsorted(answers, columns[endpoint.name][again])
         columns[endpoint.name][again] = answers[np.clip(place + step, 0, len(answers) - 1)]
-
-
-def _leave_out(rng: np.random.Generator, columns: dict[str, Floats], share: float) -> None:
-    for name, values in columns.items():
-        columns[name] = np.where(rng.random(len(values)) < share, np.nan, values)

@@ -23,7 +23,7 @@ from analysis.stats.primary import compare_u
 from analysis.stats.readers import compare_spread
 from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results
-from analysis.stats.rows import Comparison, NotComparableError, Row, StatsError, as_rows
+from analysis.stats.rows import Comparison, NotComparableError, Row, StatsError
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
 from analysis.stats.sets import compare_sets
 from analysis.stats.settings import Settings
@@ -81,7 +81,7 @@ def analyse(
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws, plan=plan)
     return Results(
         study=settings | describe(checked),
-        comparisons=as_rows(comparisons),
+        comparisons=[each.as_row() for each in comparisons],
         agreement=agreement_table(first, seed=seed, bootstraps=bootstraps, level=level, endpoints=asked),
         intra_reader=intra_reader_table(checked, level, asked),
         missing=missing_table(with_planned(first, planned, asked), seed=seed, draws=draws, plan=plan),
@@ -102,7 +102,7 @@ def analyse_file(
     *,
     settings: Settings,
     subgroups: Path | None = None,
-    also: Callable[[Results, Path], None] | None = None,
+    also: Callable[[Results, Path], object] = lambda results, folder: None,
 ) -> Results:
     """Read a ratings CSV, analyse it and write the results folder; needs no Django.
 
@@ -122,7 +122,7 @@ def analyse_file(
     ratings = read_ratings(path)
     groups = None if subgroups is None else read_subgroups(subgroups)
     results = analyse_with(settings, ratings, groups, where=path.name, planned=read_planned(path.parent))
-    results.write(out, None if also is None else lambda folder: also(results, folder))
+    results.write(out, lambda folder: also(results, folder))
     return results
 
 

@@ -27,7 +27,7 @@ from readerstudy.cases.decoder import DecodedImage, at_depth
 from readerstudy.cases.frame import COLOUR, FORMAT, decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import Progress, reported
 from readerstudy.cases.models import Case, CaseSet, Frame, Terms, TermsConfirmation
-from readerstudy.cases.storage import Staging, StoredFrame, frame_objects, remove_frames, staging
+from readerstudy.cases.storage import Staging, frame_objects, remove_frames, staging
 from readerstudy.cases.terms import Wording, set_terms
 from readerstudy.cases.window import WindowRule
 from readerstudy.refusals import RefusedError
@@ -64,8 +64,8 @@ def load_case_set(
     window_rule: WindowRule,
     actor: User | None,
     progress: Progress | None = None,
-    attach: Callable[[CaseSet], None] | None = None,
-    check: Callable[[str], object] | None = None,
+    attach: Callable[[CaseSet], object] = lambda loaded: None,
+    check: Callable[[str], object] = lambda digest: None,
     detach: Callable[[], object] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> CaseSet:
@@ -98,21 +98,19 @@ def load_case_set(
         try:
             verify_case_set(folder)
             blind = read_blind_half(folder)
-            if check is not None:
-                check(blind.key_digest)
+            check(blind.key_digest)
             ingested = _ingest_all(blind, stage, window_rule, limits, report.tick)
         except CaseSetRefusedError as error:
             report.refused([(case, str(refusal)) for case, refusal in error.refusals])
             raise
         _make_alike([frame for frame, _ in ingested], stage)
-        stored = stage.pad()
+        length, digests = stage.pad()
         with transaction.atomic(durable=True):
             stage.publish()
             if detach is not None and replaced:
                 _take_away(study_key, detach)
-            loaded = _record(study_key, blind, window_rule, ingested, stored, actor)
-            if attach is not None:
-                attach(loaded)
+            loaded = _record(study_key, blind, window_rule, ingested, length, digests, actor)
+            attach(loaded)
     if replaced:
         remove_frames(frames_root, study_key, known)
     return loaded
@@ -229,7 +227,7 @@ def _replaced(study_key: UUID, replace: bool) -> bool:
 
 def _record(
     study_key: UUID, blind: BlindHalf, window_rule: WindowRule, images: Sequence[Ingested],
-    stored: Mapping[str, StoredFrame], actor: User | None,
+    length: int, digests: Mapping[str, str], actor: User | None,
 ) -> CaseSet:  # fmt: skip
     """Write the rows of a case set whose frames lie in their place, and the audit event."""
     apart = [apart for _, apart in images]
@@ -241,7 +239,7 @@ def _record(
         synthetic=blind.synthetic,
         window_rule=window_rule.value,
         case_count=len(blind.cases),
-        frame_length=stored[images[0][0].storage_name].length,
+        frame_length=length,
         apart=None if None in apart else sum(map(bool, apart)),  # None where one is not known
         custody=dict(blind.custody),
         one_each=blind.one_each,
@@ -253,8 +251,8 @@ def _record(
     cases = {case.key: case for case in made}
     held: Counter[str] = Counter()
     for row, frame in zip(rows, frames, strict=True):
-        kept, key = stored[frame.storage_name], str(row["case"])
-        frame.study, frame.case, frame.sha256, frame.length = study_key, cases[key], kept.sha256, kept.length
+        key, frame.study, frame.length = str(row["case"]), study_key, length
+        frame.case, frame.sha256 = cases[key], digests[frame.storage_name]
         frame.position, frame.role = held[key], str(row.get("role", ""))
         held[key] += 1
     Frame.objects.bulk_create(frames)

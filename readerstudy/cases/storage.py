@@ -11,7 +11,6 @@ import secrets
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -24,15 +23,6 @@ from readerstudy.refusals import RefusedError
 
 _STAGING = ".staging-"
 ALIAS = "frames"
-
-
-@dataclass(frozen=True)
-class StoredFrame:
-    """A published frame file: its name, SHA-256 and length in bytes."""
-
-    name: str
-    sha256: str
-    length: int
 
 
 def study_folder(frames_root: Path, study: UUID) -> Path:
@@ -64,17 +54,17 @@ class Staging:
             raise StorageError(f"expected a frame that was added, {name} was not")
         (self._folder / name).write_bytes(frame)
 
-    def pad(self) -> dict[str, StoredFrame]:
-        """Bring all frames to the length of the longest; return them by storage name."""
+    def pad(self) -> tuple[int, dict[str, str]]:
+        """Bring all frames to the length of the longest; return that, in bytes, and SHA-256 by storage name."""
         files = sorted(self._folder.iterdir())
         length = max((path.stat().st_size for path in files), default=0)
-        stored = {}
+        digests = {}
         for path in files:
             data = pad_frame(path.read_bytes(), length)
             # A time of change would order the cases as they were loaded.
             write_whole(path, data, mode=0o600, changed=0)
-            stored[path.name] = StoredFrame(path.name, hashlib.sha256(data).hexdigest(), length)
-        return stored
+            digests[path.name] = hashlib.sha256(data).hexdigest()
+        return length, digests
 
     def publish(self) -> None:
         """Rename every frame to its place, or upload it."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from analysis.figures.described import Described
-from analysis.report import Background, ReaderCourse
+from analysis.report import Background
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import CaseSet
 from readerstudy.environment import version
@@ -61,10 +61,7 @@ def background_of(
             ("Cases", str(case_set.case_count) if case_set else ""),
         ),
         codes=frozenset({*digests, "Sweep"}),
-        readers=tuple(
-            ReaderCourse(each.pseudonym, each.planned, each.read, each.withdrawn, each.replaces)
-            for each in readers
-        ),
+        readers=tuple(readers),
         estimand=protocol.get("estimand", ""),
         remarks=(*unblinded_remarks(study, using), *_operator_remarks(study, unblinding)),
         synthetic_images=study.synthetic_images,

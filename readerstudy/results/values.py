@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
 
+from analysis.report import ReaderCourse
 from readerstudy.refusals import RefusedError
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.study.models import Assignment, Rating, Reader, Study
@@ -71,16 +72,11 @@ class Reading:
         return sum(times) if times else None
 
 
-@dataclass(frozen=True)
-class EnrolledReader:
-    """One reader's way through the study; `planned` and `read` count first readings."""
+@dataclass(frozen=True, kw_only=True)
+class EnrolledReader(ReaderCourse):
+    """One reader's way through the study, as the report tells it and as the export tells more of it."""
 
-    pseudonym: str
     slot: int | None
-    planned: int
-    read: int
-    withdrawn: str
-    replaces: str
     years_reading: int | None
     specialty: str
 
@@ -136,10 +132,10 @@ def readers_of(study: Study, readings: list[Reading], using: str) -> tuple[Enrol
     rows = Reader.objects.using(using).filter(study=study.pk).select_related("person", "replaces")
     return tuple(
         EnrolledReader(
-            row.pseudonym, row.slot, planned[row.pseudonym], read[row.pseudonym],
+            row.pseudonym, planned[row.pseudonym], read[row.pseudonym],
             f"{row.withdrawn_at:%Y-%m-%d}, {row.withdrawal_reason}" if row.withdrawn_at else "",
             row.replaces.pseudonym if row.replaces else "",
-            row.person.years_reading, row.person.specialty,
+            slot=row.slot, years_reading=row.person.years_reading, specialty=row.person.specialty,
         )
         for row in rows
     )  # fmt: skip

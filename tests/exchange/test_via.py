@@ -8,9 +8,11 @@ from django.core.management import CommandError, call_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.columns import FrameError
 from analysis.endpoints import PAPER
 from analysis.exchange.via import ViaError, read_via, via_csv
 from analysis.frames import RATINGS, check_table
+from analysis.identity import NameClashError
 from analysis.stats import analyse, read_ratings, simulate_study
 
 HEADER = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes"
@@ -101,10 +103,10 @@ def test_readers_cases_and_arms_are_compared_by_what_they_name(tmp_path):
     assert ratings["arm"].tolist() == [1, 0]
     with pytest.raises(ViaError, match="different names"):
         read_via([decomposed, via(tmp_path, "M\u00fcLLER.csv", row("a.png"))], cases="own", first_exemplars=1)
-    with pytest.raises(ViaError, match=r"column 'case'.*'a\.png' and row 2 'A\.png'"):
+    with pytest.raises(FrameError, match=r"column 'case'.*'a\.png' and row 2 'A\.png'"):
         read_via([decomposed], cases="own", key=pd.DataFrame({"case": ["a.png", "A.png"], "arm": ["1", "0"]}))
     files = [via(tmp_path, "v1.csv", row("a.png")), via(tmp_path, "v2.csv", row("./A.png"))]
-    with pytest.raises(ViaError, match=r"one spelling, got 'a\.png' and '\./A\.png'"):
+    with pytest.raises(NameClashError, match=r"one spelling, got 'a\.png' and '\./A\.png'"):
         read_via(files, cases="shared", first_exemplars=1)
 
 
@@ -182,7 +184,7 @@ def test_refuses_a_key_that_is_none(tmp_path):
         read_via([path], cases="shared")
     with pytest.raises(ViaError, match="'arm' is missing"):
         read_via([path], cases="shared", key=KEY[["case"]])
-    with pytest.raises(ViaError, match="arm"):
+    with pytest.raises(FrameError, match="arm"):
         read_via([path], cases="shared", key=KEY.assign(arm="2"))
     with pytest.raises(ViaError, match="different names"):
         read_via([path, path], cases="shared", key=KEY)

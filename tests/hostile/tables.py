@@ -22,6 +22,7 @@ from analysis.caseset.verify import verify_case_set
 from analysis.columns import FrameError
 from analysis.endpoints import Groups
 from analysis.exchange.via import ViaError, read_via
+from analysis.identity import NameClashError
 from analysis.imports.errors import PredictionsError
 from analysis.imports.listing import Choices, data_spec
 from analysis.imports.readers import read_predictions
@@ -101,7 +102,7 @@ SPEC = Door("specification", "toml", load_spec, (SpecError,))
 RESULTS = Door("results", "json", read_settings, (StatsError,))
 METADATA = Door("metadata", "csv", _metadata, (DataError,))
 CLASS_NAMES = Door("label heading", "csv", _class_names, (PredictionsError,))
-VIA = Door("VIA", "csv", _via, (ViaError, FrameError))
+VIA = Door("VIA", "csv", _via, (ViaError, NameClashError))
 SUBGROUPS = Door("subgroups", "csv", read_subgroups, (StatsError,))
 RATINGS = Door("ratings", "csv", _ratings, (StatsError, FrameError))
 LISTED = Door("list of cases", "csv", _listed, (CaseSetError, FrameError))

@@ -19,6 +19,7 @@ from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
 from analysis.selection import read_run
 from analysis.selection.exemplars import find_exemplars
+from analysis.sweep.errors import DataError
 from tests.imports import old_pandas as old
 from tests.imports import released
 from tests.imports.released import CLASSES, IMAGES, SEEDS, SPARSITIES, WRITERS
@@ -36,10 +37,12 @@ def folder(tmp_path: Path, labels: Path) -> Path:
     return released.write_released(tmp_path, labels)
 
 
-def refused(folder: Path, labels: Path, out: Path, **choices: object) -> str:
+def refused(
+    folder: Path, labels: Path, out: Path, error: type[Exception] = PredictionsError, **choices: object
+) -> str:
     """Return why an import was refused; check that nothing was left behind."""
     before = sorted(out.parent.iterdir())
-    with pytest.raises(PredictionsError) as caught:
+    with pytest.raises(error) as caught:
         import_predictions(folder, out, Choices(labels, **choices))
     assert sorted(out.parent.iterdir()) == before
     return str(caught.value)
@@ -116,7 +119,7 @@ def test_metadata_are_joined(tmp_path: Path, labels: Path, folder: Path) -> None
     check_table(run.images, IMAGES_TABLE)
     assert set(run.images["age"]) == {50}
     plain[1:].to_csv(tmp_path / "people.csv", index=False)
-    why = refused(folder, labels, tmp_path / "other", metadata=tmp_path / "people.csv")
+    why = refused(folder, labels, tmp_path / "other", DataError, metadata=tmp_path / "people.csv")
     assert "expected a row for each image" in why
 
 
@@ -311,7 +314,8 @@ def test_classes_of_another_data_set_are_named_by_the_user(tmp_path: Path) -> No
 
 def test_classes_that_cannot_be_are_refused(tmp_path: Path, labels: Path, folder: Path) -> None:
     assert "each class once" in refused(folder, labels, tmp_path / "run", classes=("Mass", "Mass"))
-    assert "missing: Support Devices" in refused(folder, labels, tmp_path / "run", classes=("mimic-cxr-lt",))
+    why = refused(folder, labels, tmp_path / "run", DataError, classes=("mimic-cxr-lt",))
+    assert "missing: Support Devices" in why
     pd.read_csv(labels).rename(columns={"id": "file"}).to_csv(tmp_path / "other.csv", index=False)
     assert "columns id, path, image" in refused(folder, tmp_path / "other.csv", tmp_path / "run")
 

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import Error, models, transaction
 
-from readerstudy.audit.models import Event
+from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import faults
 from readerstudy.cases.models import Case, CaseSet, Frame, Terms
 from readerstudy.cases.storage import study_folder
@@ -54,6 +54,7 @@ def test_every_row_and_frame_goes_and_a_tombstone_stays(archived: Stock, setting
     assert {"study.Study", "study.Assignment", "cases.Frame", "cases.Case", "audit.Event"} <= set(
         rows_of(archived.study)
     )
+    chain = Chain.objects.get(study=key)
     gone = delete_study(study=archived.study, reason="ten years are over", actor=archived.olga)
     assert rows_of(archived.study) == {}
     assert not folder.exists()
@@ -62,7 +63,9 @@ def test_every_row_and_frame_goes_and_a_tombstone_stays(archived: Stock, setting
     assert event.reason == "ten years are over"
     assert event.subject == "chest"
     assert event.values["study"] == str(key)
-    assert event.values["chain"] == [gone.sequence, gone.digest]
+    assert event.values["chain"] == [chain.sequence, chain.digest]
+    assert event.values["rows"] == gone
+    assert gone["study.Study"] == 1
     assert event.values["ratings"] == 0
     assert list(faults()) == []
 

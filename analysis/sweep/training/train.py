@@ -74,7 +74,7 @@ class Training:
 
 
 def train_ensemble(
-    spec: SweepSpec, out: Path, *, cache: Path | None = None, progress: Progress | None = None
+    spec: SweepSpec, out: Path, *, cache: Path | None = None, progress: Progress = lambda *_: None
 ) -> list[Trained]:
     """Train every seed of the specification's [train] section; finished seeds are verified and kept.
 
@@ -93,7 +93,7 @@ def train_ensemble(
 
 
 def open_training(
-    spec: SweepSpec, out: Path, *, cache: Path | None = None, progress: Progress | None = None
+    spec: SweepSpec, out: Path, *, cache: Path | None = None, progress: Progress = lambda *_: None
 ) -> Training:
     """Check the labels, the images and the weights to start from; decode both splits once.
 
@@ -167,8 +167,8 @@ def train_member(
     training: Training,
     seed: int,
     *,
-    progress: Progress | None = None,
-    guard: Callable[[], None] | None = None,
+    progress: Progress = lambda *_: None,
+    guard: Callable[[], None] = lambda: None,
 ) -> Trained:
     """Train one seed to its end, from its last finished epoch; a finished one is verified and kept.
 
@@ -192,18 +192,15 @@ def train_member(
     images = len(training.train.labels)
 
     def step(done: int) -> None:
-        if progress:
-            progress(f"train seed {seed}", trainer.epoch * images + done, spec.train.epochs * images)
+        progress(f"train seed {seed}", trainer.epoch * images + done, spec.train.epochs * images)
 
     while not trainer.stopped:
         with named_faults(f"seed {seed}", spec.train.batch_size):
             trainer.run_epoch(training.train, training.val, step)
-        if guard:
-            guard()
+        guard()
         write_whole(last, torch_bytes(trainer.memory()))
         write_whole(file.with_name("history.csv"), _history(trainer.history))
-    if progress:
-        progress(f"train seed {seed}", spec.train.epochs * images, spec.train.epochs * images)
+    progress(f"train seed {seed}", spec.train.epochs * images, spec.train.epochs * images)
     return _publish(spec, seed, file, training.recipe, trainer)
 
 

@@ -44,7 +44,7 @@ class Backup:
     left_out: dict[str, str]
 
 
-def back_up(*, out: Path, database_only: bool = False, progress: Progress | None = None) -> Backup:
+def back_up(*, out: Path, database_only: bool = False, progress: Progress = lambda *_: None) -> Backup:
     """Write a backup into a new folder; it has its name only when it is whole.
 
     Raises
@@ -66,9 +66,7 @@ def back_up(*, out: Path, database_only: bool = False, progress: Progress | None
     return Backup(out, *made, found.left_out)
 
 
-def _write(
-    folder: Path, found: Contents, database_only: bool, progress: Progress | None
-) -> tuple[int, int, float]:
+def _write(folder: Path, found: Contents, database_only: bool, progress: Progress) -> tuple[int, int, float]:
     record("site.backed_up", None, values={"database_only": database_only})
     began = datetime.now(UTC)
     database, heads = copy_database(folder)
@@ -91,15 +89,14 @@ def _write(
     return len(entries), sum(entry.size for entry in entries), seconds
 
 
-def _copy_files(folder: Path, found: Contents, progress: Progress | None) -> Iterator[manifest.Entry]:
+def _copy_files(folder: Path, found: Contents, progress: Progress) -> Iterator[manifest.Entry]:
     frames = list(Frame.objects.order_by("pk").values_list("study", "storage_name", "sha256"))
     stored = list(_stored_runs())
     total = len(frames) + len(stored) + len(found.files)
     for done, each in enumerate(_entries(folder, found, frames, stored), 1):
         if each is not None:
             yield each
-        if progress is not None:
-            progress(done, total)
+        progress(done, total)
 
 
 def _entries(

@@ -34,7 +34,7 @@ class Restored:
 
 
 def restore(
-    *, folder: Path, files: Path | None = None, reason: str = "", progress: Progress | None = None
+    *, folder: Path, files: Path | None = None, reason: str = "", progress: Progress = lambda *_: None
 ) -> Restored:
     """Verify a backup, put files and database into this site, check the result, and begin an epoch.
 
@@ -58,8 +58,7 @@ def restore(
     check_room(folder / manifest["database"])
     for done, (name, place) in enumerate(places.items(), 1):
         _put_file(source, name, place)
-        if progress is not None:
-            progress(done, len(places))
+        progress(done, len(places))
     restore_database(folder / manifest["database"])
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)

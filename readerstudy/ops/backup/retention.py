@@ -8,7 +8,6 @@ transaction only.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -34,18 +33,12 @@ class RetentionError(RefusedError):
     """A study cannot be deleted as asked: what was expected, what was found, what to do."""
 
 
-@dataclass(frozen=True)
-class Tombstone:
-    """What stays of a study: how many rows of which table went, and where its chain ended."""
-
-    slug: str
-    rows: dict[str, int]
-    sequence: int
-    digest: str
-
-
-def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
+def delete_study(*, study: Study, reason: str, actor: User | None) -> dict[str, int]:
     """Delete a study and everything that carries its key; files go when the rows are gone.
+
+    Returns
+    -------
+    How many rows of which table went; the site's chain keeps that too, and where the study's own chain ended.
 
     Raises
     ------
@@ -59,12 +52,12 @@ def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
         for key in keys_of(study)
     }
     with transaction.atomic():
-        tombstone = _delete_rows(study, reason.strip(), actor)
+        rows = _delete_rows(study, reason.strip(), actor)
     for key, of_set in names.items():
         remove_frames(settings.FRAMES_ROOT, key, of_set)
         shutil.rmtree(study_folder(settings.FRAMES_ROOT, key), ignore_errors=True)
     shutil.rmtree(settings.EXPORTS_ROOT / str(study.key), ignore_errors=True)
-    return tombstone
+    return rows
 
 
 def _refuse_alive(study: Study) -> None:
@@ -74,7 +67,7 @@ def _refuse_alive(study: Study) -> None:
         )
 
 
-def _delete_rows(study: Study, reason: str, actor: User | None) -> Tombstone:
+def _delete_rows(study: Study, reason: str, actor: User | None) -> dict[str, int]:
     study = Study.objects.select_for_update().get(pk=study.pk)
     _refuse_alive(study)
     chain = Chain.objects.get(study=study.key)
@@ -97,7 +90,7 @@ def _delete_rows(study: Study, reason: str, actor: User | None) -> Tombstone:
             if count:
                 rows[model._meta.label] = count
     record(DELETED, actor, subject=study.slug, values={**facts, "rows": rows}, reason=reason)
-    return Tombstone(study.slug, rows, chain.sequence, chain.digest)
+    return rows
 
 
 def tables_of_a_study() -> list[type[models.Model]]:

@@ -19,15 +19,6 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True)
-class Row:
-    """Bytes of one thing."""
-
-    kind: str
-    name: str
-    size: int
-
-
-@dataclass(frozen=True)
 class Place:
     """A folder, the bytes free in its file system, and whether that is less than wanted."""
 
@@ -42,15 +33,15 @@ class Place:
         return f"{self.free / 2**30:.1f} GiB free where {self.name} lies, {wanted} are required"
 
 
-def disk_use() -> list[Row]:
-    """Add up frames by their rows (wherever they lie), everything else by its files."""
+def disk_use() -> list[tuple[str, str, int]]:
+    """Add up frames by their rows (wherever they lie), everything else by its files: kind, name and bytes of each."""
     stored = Frame.objects.values("study").annotate(size=Sum("length"))
     frames = {row["study"]: int(row["size"]) for row in stored}
-    rows = [Row("frames", study.slug, frames.get(study.key, 0)) for study in Study.objects.order_by("slug")]
+    rows = [("frames", study.slug, frames.get(study.key, 0)) for study in Study.objects.order_by("slug")]
     for part in (part for part in PARTS if part.name != "frames" and part.root.exists()):
         paths = sorted(part.root.glob("*")) if part.keep is Keep.SAVED and part.root.is_dir() else [part.root]
-        rows += [Row(part.name, path.name, size_of(path)) for path in paths]
-    rows += [Row("other", path.name, size_of(path)) for path in unlisted()]
+        rows += [(part.name, path.name, size_of(path)) for path in paths]
+    rows += [("other", path.name, size_of(path)) for path in unlisted()]
     return rows
 
 

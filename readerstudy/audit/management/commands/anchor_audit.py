@@ -16,7 +16,6 @@ class Command(SiteCommand):
         "database disagree, the difference is accepted on record: the reason stays in the trail, and "
         "verify_audit reports it from then on."
     )
-    refused = (OSError,)
 
     takes = {"--reason": {"required": True, "help": "why; this is recorded in the audit trail"}}
 

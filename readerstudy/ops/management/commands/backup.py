@@ -13,7 +13,6 @@ class Command(PatientCommand):
         "Copy the running site into a new folder: the database at one instant, and all files except caches "
         "and secrets."
     )
-    refused = (OSError,)
 
     takes = {
         "--out": {"type": Path, "required": True, "metavar": "FOLDER", "help": "a new folder"},

@@ -20,7 +20,6 @@ class Command(StudyCommand):
     def work(self, study: Study, options: dict[str, Any]) -> None:
         if options["confirm"] != study.slug:
             raise CommandError(f"this cannot be undone: pass --confirm {study.slug}")
-        gone = delete_study(study=study, reason=options["reason"], actor=None)
-        for name, count in gone.rows.items():
+        for name, count in delete_study(study=study, reason=options["reason"], actor=None).items():
             self.stdout.write(f"{count:8} {name}")
-        self.stdout.write(f"deleted {gone.slug}; backups still contain it until they are deleted too")
+        self.stdout.write(f"deleted {study.slug}; backups still contain it until they are deleted too")

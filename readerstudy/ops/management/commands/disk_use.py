@@ -13,8 +13,8 @@ class Command(PatientCommand):
     help = "Print the bytes of each study's frames, each sweep and every other part, and what is free; fail when low."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for row in disk_use():
-            self.stdout.write(f"{row.kind:18} {row.size / 2**20:12.1f} MiB  {row.name}")
+        for kind, name, size in disk_use():
+            self.stdout.write(f"{kind:18} {size / 2**20:12.1f} MiB  {name}")
         places = free_places()
         for place in places:
             self.stdout.write(f"free               {place.free / 2**30:12.1f} GiB  {place.name}")

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from analysis.caseset import CaseSetError
-from analysis.columns import FrameError
+from analysis.errors import RefusedError
 from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
 from readerstudy.commands import SiteCommand
@@ -18,7 +17,7 @@ from readerstudy.study.protocol import Protocol
 
 class Command(SiteCommand):
     help = "Verify a case set, decode its images and load them into a study; all cases or none."
-    refused = (CaseSetError, FrameError)
+    refused = (RefusedError,)
 
     takes = {
         "folder": {"type": Path, "help": "the blind half, as write_case_set made it"},

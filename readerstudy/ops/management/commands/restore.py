@@ -17,7 +17,6 @@ class Command(SiteCommand):
         "an epoch of it."
     )
     requires_system_checks: list[str] = []
-    refused = (OSError,)
 
     takes = {
         "folder": {"type": Path, "metavar": "FOLDER", "help": "what backup wrote"},

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from analysis.caseset import CaseSetError, read_key
+from analysis.caseset import read_key
 from analysis.caseset.read import read_report
-from analysis.columns import FrameError
 from analysis.durable import whole_folder
+from analysis.errors import RefusedError
 from readerstudy.audit.services import record
 from readerstudy.results.labels import labels_csv, labels_frame, noise_rate
 from readerstudy.results.values import unblinding_of
@@ -19,7 +19,7 @@ class Command(StudyCommand):
         "Write labels.csv: how many readers endorse or reject each label, after unblinding. With the key also the "
         "labels by image, from which only those of a training split may be trained again."
     )
-    refused = (FileExistsError, CaseSetError, FrameError)
+    refused = (RefusedError,)
 
     takes = {
         "--out": {"type": Path, "required": True, "help": "the folder to create"},

@@ -12,7 +12,6 @@ from readerstudy.study.models import Study
 
 class Command(StudyCommand, PatientCommand):
     help = "Write ratings, results, report, protocol, audit trail and a script that recomputes into a new folder."
-    refused = (FileExistsError,)
 
     takes = {"--out": {"type": Path, "required": True, "help": "the folder to create"}}
 

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from analysis.caseset import CaseSetError
-from analysis.columns import FrameError
+from analysis.errors import RefusedError
 from readerstudy.audit.services import heads
 from readerstudy.results.services import open_key
 from readerstudy.study.commands import StudyCommand
@@ -17,7 +16,7 @@ class Command(StudyCommand):
         "it, this works only when fewer than two eligible admins are left; the report says that it was done "
         "here, and why."
     )
-    refused = (CaseSetError, FrameError)
+    refused = (RefusedError,)
 
     takes = {
         "--key": {"type": Path, "required": True, "help": "the sealed file"},

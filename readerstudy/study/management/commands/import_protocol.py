@@ -15,7 +15,6 @@ class Command(SiteCommand):
     help = (
         "Put the protocol of a TOML file into a draft study; --admin creates the study if it does not exist."
     )
-    refused = (OSError,)
 
     takes = {
         "file": {"type": Path, "help": "a protocol as export_protocol writes it"},

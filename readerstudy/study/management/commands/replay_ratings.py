@@ -15,11 +15,11 @@ class Command(StudyCommand):
     def work(self, study: Study, options: dict[str, Any]) -> None:
         found = list(differences(study))
         for one in found:
-            self.stderr.write(f"event {one.sequence}: {one.what}" if one.sequence else one.what)
+            self.stderr.write(one)
         if found:
             raise CommandError(f"{len(found)} differences between the trail and the stored answers")
         answers = list(rebuilt(study))
         self.stdout.write(f"{len(answers)} saved answers match the audit trail")
-        older = sum(set(one.values) != set(KEPT) for one in answers)
+        older = sum(set(kept) != set(KEPT) for _, kept in answers)
         if older:
             self.stdout.write(f"{older} of them were saved by an older version, which recorded no times")
