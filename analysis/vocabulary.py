@@ -43,6 +43,11 @@ def view(text: str) -> str | None:
     return VIEWS.get(text.strip().upper())
 
 
+def is_prior(role: str) -> bool:
+    """Tell whether a role of an image among those of its case says prior, as PRIOR and PRIOR PA do."""
+    return "PRIOR" in re.split(r"[ -]+", role.upper())
+
+
 def age(text: str) -> float | None:
     """Return an age in years from 0 to 130: a number, or a DICOM age (011M) in days, weeks, months or years.
 

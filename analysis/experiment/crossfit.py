@@ -102,7 +102,7 @@ def finish_cross_fit(plan: Plan) -> list[str]:
     found = find_in_run(run, condition=pair[1], reference=pair[0], **options).ranked
     table = folds.merge(found.rename(columns={"score": "agreement"}), on="image", how="left", validate="1:1")
     agreement, place = table["agreement"].to_numpy(), tie_order(list(table["image"]), run.ties)
-    table.insert(3, "rank", within_folds(agreement, place, run.folds))
+    table.insert(3, "rank", within_folds(agreement, place, table["fold"].to_numpy()))
     table["exemplar"] = table["exemplar"].eq(True).astype(int)  # blank without an agreement
     write_whole(plan.folder / "exemplars.csv", table.to_csv(index=False).encode())
     _, words = judge(run, pair=pair, seed=0, **options)
@@ -118,11 +118,11 @@ def _join(plan: Plan, folds: pd.DataFrame, out: Path) -> None:
     joined: dict[tuple[str, int], Any] = {}
     for job in plan.jobs:
         run = plan.run(job)
-        rows = [place[name] for name in run.images["image"]]
+        rows = [place[name] for name in run.views["image"]]
         for name in conditions:
             shape = (len(place), len(data.classes))
             whole = joined.setdefault((name, job.seed), np.full(shape, np.nan, np.float32))
-            whole[rows] = run.scores(job.seed, name)
+            whole[rows] = run.scores_of_views(job.seed, name)
     if any(np.isnan(scores).any() for scores in joined.values()):
         raise SelectionError(f"{plan.folder}: expected every image in one fold, got one without scores")
     parts = plan.folder / "parts"
@@ -136,5 +136,5 @@ def _join(plan: Plan, folds: pd.DataFrame, out: Path) -> None:
 
 
 def _training_as_test(data: DataSpec) -> DataSpec:
-    """Return the data set with its training split in the place of the test split."""
-    return replace(data, labels_test=data.labels_train, split_test=data.split_train)
+    """Return the data set with its training split, image by image, in the place of the test split."""
+    return replace(data, labels_test=data.labels_train, split_test=data.split_train, cases="image")

@@ -17,12 +17,13 @@ from scipy.special import expit, softmax
 
 from analysis.conditions import Condition
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, sha256_of_all, whole_folder, write_whole
-from analysis.frames import FORMAT, METRICS, RUN_FORMAT, check_table
+from analysis.frames import FORMAT, METRICS, RUN_FORMAT, check_table, label_matrix
 from analysis.identity import path_key
 from analysis.imports.errors import PredictionsError
 from analysis.imports.listing import Choices, Listing, Places, PredictionFile, data_spec, list_predictions
 from analysis.imports.pickled import LABEL, Predictions
 from analysis.imports.readers import read_predictions
+from analysis.metrics.cases import mean_scores, one_row_each
 from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.sweep.data.source import Source, read_source
 from analysis.sweep.data.splits import Split
@@ -111,9 +112,9 @@ def _write_run(
         tables[paths.images].insert(1, "fold", choices.folds)
     for path, table in tables.items():
         write_whole(path, _csv(table))
-    units, metrics = [], []
+    units, metrics, images = [], [], tables[paths.images]
     for done, file in enumerate(listing.files, 1):
-        unit, quality = _import_one(paths, file, source, choices)
+        unit, quality = _import_one(paths, file, source, choices, images)
         units.append(unit)
         metrics.append(quality)
         progress("import", done, len(listing.files))
@@ -126,7 +127,7 @@ def _write_run(
 
 
 def _import_one(
-    paths: RunPaths, file: PredictionFile, source: Source, choices: Choices
+    paths: RunPaths, file: PredictionFile, source: Source, choices: Choices, table: pd.DataFrame
 ) -> tuple[_Unit, pd.DataFrame]:
     classes = source.data.classes
     found, content = read_predictions(
@@ -147,12 +148,13 @@ def _import_one(
     write_whole(paths.prediction(file.seed, file.condition), written)
     labelled = found.labels is not None or found.images is not None
     unit = _Unit(file, sha256_bytes(content), sha256_bytes(written), labelled)
-    quality = rank_quality(source.split.labels, scores)
+    labels, scores = label_matrix(one_row_each(table), classes), mean_scores(table, scores)
+    quality = rank_quality(labels, scores)
     level = Condition.of(file.condition).level
     row = {
         "seed": file.seed, "condition": file.condition, "sparsity": np.nan if level is None else level,
         "class": classes, "positives": quality.positives, "ap": quality.ap, "auc": quality.auc,
-        "f1": f1_at(source.split.labels, scores),
+        "f1": f1_at(labels, scores),
     }  # fmt: skip
     return unit, pd.DataFrame(row)
 
@@ -172,6 +174,8 @@ def _provenance(
     }
     if choices.logits:
         identity["logits"] = {"of": sorted(choices.logits), "output": choices.output}
+    if source.data.cases == "mean":
+        identity["cases"] = "mean"
     if choices.folds is not None:
         identity["folds"] = sha256_bytes(np.asarray(choices.folds, "<i8").tobytes())
     run_id = sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:12]

@@ -13,7 +13,7 @@ from analysis.selection.exemplars import Exemplars, find_in_run
 from analysis.selection.matching import Nearest, match_controls
 from analysis.selection.sampling import DRAWS, Draw, draw_exemplars, draw_sample, sample_weights
 from analysis.selection.store import Run
-from analysis.selection.views import views_of_studies
+from analysis.selection.views import chosen_by, with_views
 
 FINE = ("pearson", "jensen-shannon")
 """Criteria by the scores themselves rather than their order: images are hardly ever equal."""
@@ -39,7 +39,7 @@ class SelectionSpec:
     `draw` says how exemplars are drawn (`analysis.selection.sampling.DRAWS`). `size` is the number of exemplars to
     draw (None: all). `controls` is `matched` or `random`; exact keys,
     nearest keys and calipers count for matched ones only. `views`: a case has the images of one study with these views
-    (two or more, the first is what is chosen); none: a case has one image.
+    or roles (two or more, the first that is no prior chooses it); none: a case has one image.
     """
 
     criterion: str = "spearman"
@@ -98,7 +98,7 @@ class Selection:
     Attributes
     ----------
     spec: the choices.
-    rows: frames.SELECTION, exemplars and controls.
+    rows: frames.SELECTION, exemplars and controls; of a case of several views, all of them.
     exemplars: all images by agreement.
     left_out: image, reason: drawn exemplars without enough controls, images passed over in drawing them.
     balance: see `balance_table`.
@@ -141,8 +141,9 @@ def select(
         found.ranked, on="image", validate="1:1"
     )
     if spec.views:
-        table = table[table["image"].isin(views_of_studies(run.images, spec.views)[spec.views[0]])]
-    return select_from(table, found, spec, excluded or {}, taken_out or {})
+        table = table[table["image"].isin(chosen_by(run, spec.views))]
+    selection = select_from(table, found, spec, excluded or {}, taken_out or {})
+    return replace(selection, rows=with_views(selection.rows, run, spec.views))
 
 
 def select_from(

@@ -15,12 +15,13 @@ from analysis import frames
 from analysis.conditions import Condition, ConditionError, in_order, pair_of
 from analysis.durable import sha256_file, sha256_of_all
 from analysis.identity import spelled
+from analysis.metrics import cases
 from analysis.selection.criteria import SelectionError
 from analysis.tablefile import read_table
 
 _UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_([A-Za-z0-9._-]{1,60})\.npy")
 _NEEDED = ("run_id", "synthetic", "tables", "predictions", "predictions_sha256")
-_TEXT = ("image", "view", "sex", "patient", "study")
+_TEXT = ("image", "case", "view", "sex", "patient", "study", "role")
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ class Run:
     Attributes
     ----------
     folder: the RUN folder.
-    images: frames.IMAGES, then one 0/1 column per class; rows in file order.
+    images: frames.IMAGES, then one 0/1 column per class; of each case the image that stands for it, in file order.
     classes: frames.CLASSES, rows in column order of the predictions.
     conditions: names, the reference first (`analysis.conditions`).
     predictions: file of each (seed, condition), float32 images x classes.
     provenance: what provenance.json holds.
     predictions_sha256: digest over the names and digests of all prediction files, as in provenance.json.
+    views: all images, as `images`.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class Run:
     predictions: Mapping[tuple[int, str], Path]
     provenance: Mapping[str, Any]
     predictions_sha256: str
+    views: pd.DataFrame
 
     @property
     def run_id(self) -> str:
@@ -118,7 +121,16 @@ class Run:
         return pair
 
     def scores(self, seed: int, condition: str | float) -> np.ndarray:
-        """Map the scores of one seed and condition (a name or a share), float32 images x classes, read-only.
+        """Return the scores of one seed and condition (a name or a share), float32 `images` x classes, read-only.
+
+        Raises
+        ------
+        SelectionError: see `scores_of_views`.
+        """
+        return cases.mean_scores(self.views, self.scores_of_views(seed, condition))
+
+    def scores_of_views(self, seed: int, condition: str | float) -> np.ndarray:
+        """Map a score file, float32 `views` x classes, read-only.
 
         Raises
         ------
@@ -135,7 +147,7 @@ class Run:
             scores: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise SelectionError(f"{path}: expected an array of numpy ({error})") from error
-        wanted = (len(self.images), len(self.classes))
+        wanted = (len(self.views), len(self.classes))
         if scores.shape != wanted or scores.dtype != np.float32:
             raise SelectionError(f"{path}: expected float32 {wanted}, got {scores.dtype} {scores.shape}")
         return scores
@@ -164,14 +176,15 @@ def read_run(folder: Path) -> Run:
     provenance = _provenance(folder / "provenance.json")
     _check_digests(folder, provenance)
     classes = frames.check_table(_csv(folder / "classes.csv", ("class",)), frames.CLASSES)
-    images = frames.check_table(_csv(folder / "images.csv", _TEXT), frames.IMAGES)
-    frames.check_labels(images, [str(name) for name in classes["class"]], str(folder / "images.csv"))
+    views = frames.check_table(_csv(folder / "images.csv", _TEXT), frames.IMAGES)
+    frames.check_labels(views, [str(name) for name in classes["class"]], str(folder / "images.csv"))
     predictions = {_unit(name): folder / "predictions" / name for name in provenance["predictions"]}
     if not predictions:
         raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, found none")
     conditions = _conditions(folder, provenance, {name for _, name in predictions})
     whole = sha256_of_all(provenance["predictions"])
-    return Run(folder, images, classes, conditions, predictions, provenance, whole)
+    images = cases.one_row_each(views)
+    return Run(folder, images, classes, conditions, predictions, provenance, whole, views)
 
 
 def _conditions(folder: Path, provenance: Mapping[str, Any], there: set[str]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def _likeness(run: Run, given: Mapping[str, NDArray[np.uint8]]) -> dict[str, tup
             f"run {run.run_id} cannot be checked: the images that it evaluated are gone and cannot be decoded again "
             f"({error}); restore its images, or give the reason with --unchecked-images REASON"
         ) from error
-    names = list(run.images["image"])
+    names = list(run.views["image"])
     chosen = np.stack([fine_structure(square, SIDE, WIDE) for square in given.values()])
     places = {name: place for place, name in enumerate(given)}
     own, best = np.zeros(len(given)), np.full(len(given), -np.inf)

@@ -15,6 +15,7 @@ from analysis.identity import path_key
 from analysis.models import DataSet
 from analysis.services.places import PlaceError, inside
 from analysis.signals import tell
+from analysis.sweep.data.cases import read_cases
 from analysis.sweep.data.experts import read_experts
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.pixels import read_pixels
@@ -173,7 +174,9 @@ def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
             found.append(f"the {role} split has no positive image of: {', '.join(empty)}")
     if "test" in splits:
         with at_field("metadata"):
-            found += read_people(splits["test"].images, data).warnings
+            people = read_people(splits["test"].images, data)
+            read_cases(splits["test"], people, data)
+            found += people.warnings
         with at_field("expert_labels"):
             found += getattr(read_experts(splits["test"], data), "notes", ())
     return found

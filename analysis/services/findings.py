@@ -196,6 +196,7 @@ def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
     table = pd.read_csv(
         run.folder / "experts.csv", dtype={"image": str}, keep_default_na=False, na_values=[""]
     )
+    table = table[table["image"].isin(run.images["image"])]
     about = (run.provenance.get("spec") or {}).get("data", {}).get("expert_classes", [])
     place = pd.Index(run.images["image"]).get_indexer(table["image"])
     patients = [run.clusters[at] for at in place] if run.clusters else ()

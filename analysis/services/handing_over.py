@@ -169,7 +169,7 @@ def take_out(handover: Handover, numbers: set[int], reason: str) -> None:
         raise HandoverError("expected a reason, such as 'a name is in the picture'")
     place = newest_draw(handover)
     rows = read_part(handover, f"{place.name}/drawn.json")["rows"] if place else []
-    images = {row["image"]: reason for number, row in enumerate(rows) if number in numbers}
+    images = {row.get("case", row["image"]): reason for number, row in enumerate(rows) if number in numbers}
     taken: Row = read_part(handover, "draft.json")["taken_out"]
     ask(handover, DRAW, taken_out={**taken, **images})
 

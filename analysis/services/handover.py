@@ -20,7 +20,6 @@ from analysis.picture.colour import in_planes
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import fingerprint, glance_features, near_duplicates
 from analysis.selection.validity import judge
-from analysis.selection.views import with_views
 from analysis.services.custody import check_custody
 from analysis.services.label_noise import of_training_split
 from analysis.sweep.data.pixels import read_pixels
@@ -68,9 +67,8 @@ def hand_over(
         raise CaseSetError(
             f"{picture}: already exists; a case set is never overwritten, so give another path"
         )
-    look = Look(images, source.images["image"], progress)
+    look = Look(images, source.views["image"], progress)
     selection = select_distinct(source, spec, look, taken_out)
-    selection = replace(selection, rows=with_views(selection.rows, source.images, spec.views))
     files = look.files(selection.rows["image"])
     custody = check_custody(source, files, unchecked)
     described = origin(source, selection, look)
@@ -152,12 +150,15 @@ class Look:
 def select_distinct(
     run: Run, spec: SelectionSpec, look: Look, taken_out: Mapping[str, str] | None = None
 ) -> Selection:
-    """Select until no two chosen images are near-duplicates; only then take out what somebody took out."""
+    """Select until no images of two cases are near-duplicates; only then take out what somebody took out."""
     excluded: dict[str, str] = {}
     while True:
         selection = select(run, spec, excluded)
-        arm = dict(zip(selection.rows["image"], selection.rows["arm"], strict=True))
-        found = look.duplicates(list(arm))
+        rows = selection.rows
+        case = dict(zip(rows["image"], rows.get("case", rows["image"]), strict=True))
+        arm = dict(zip(case.values(), rows["arm"], strict=True))
+        pairs = [(case[one], case[other], likeness) for one, other, likeness in look.duplicates(list(case))]
+        found = [pair for pair in pairs if pair[0] != pair[1]]
         if not found:
             return select(run, spec, excluded, taken_out) if taken_out else selection
         for one, other, likeness in found:

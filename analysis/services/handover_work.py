@@ -91,7 +91,7 @@ def _draw(row: Handover) -> Row:
 
     chosen = _chosen(row)
     source = read_run(chosen["run"])
-    look = Look(chosen["images"], source.images["image"], chosen["progress"])
+    look = Look(chosen["images"], source.views["image"], chosen["progress"])
     selection = select_distinct(source, chosen["spec"], look, chosen["taken_out"])
     drawn = {
         "rows": records(selection.rows), "balance": records(selection.balance), "pool": selection.pool,

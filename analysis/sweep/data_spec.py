@@ -10,11 +10,15 @@ from analysis.sweep.errors import SpecError
 POLICIES = ("refuse", "negative", "positive", "ignore")
 """What becomes of an uncertain or a blank label."""
 
-COLUMNS = ("image", "view", "sex", "age", "patient", "study")
+COLUMNS = ("image", "view", "sex", "age", "patient", "study", "role")
 """What `columns` may name a heading for."""
 
 READERS = ("majority", "any", "all", "unanimous")
 """How several readers' labels of one image become one."""
+
+
+CASES = ("image", "mean")
+"""What has a score: each image, or each study, the mean of its current images' probabilities."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class DataSpec:
     (.txt), or a table with a column `split`. `uncertain` and `blank`: a policy for such labels, then exceptions
     (`Edema=positive`). `readers`: the rule for several readers (VinDr-CXR). `columns`: headings of a layout's own
     words (`view=Projektion`). `expert_labels`: other labels for some test images; `expert_classes` says which classes
-    each of its columns is about (`Nodule or mass=Nodule|Mass`).
+    each of its columns is about (`Nodule or mass=Nodule|Mass`). `cases`: what of the
+    test split has a score (`CASES`); a prior never has.
     """
 
     name: str
@@ -55,6 +60,7 @@ class DataSpec:
     synthetic: bool = False
     head: float = 1000
     tail: float = 100
+    cases: str = "image"
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
@@ -62,7 +68,7 @@ class DataSpec:
         need(len(set(self.classes)) == len(self.classes) > 0, "classes", "names, each once", self.classes)
         for name in ("uncertain", "blank"):
             policy_of(self, name)
-        need_one_of(self, readers=READERS)
+        need_one_of(self, readers=READERS, cases=CASES)
         known = set(pairs(self.columns, "columns")) <= set(COLUMNS)
         need(known, "columns", f"one of {', '.join(COLUMNS)} before each =", self.columns)
         about = pairs(self.expert_classes, "expert_classes").values()

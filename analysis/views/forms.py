@@ -17,7 +17,7 @@ from analysis.selection import CRITERIA
 from analysis.services.findings import Choices
 from analysis.services.places import PlaceError, inside
 from analysis.sweep import spec as sections
-from analysis.sweep.data_spec import PLACES, POLICIES, DataSpec
+from analysis.sweep.data_spec import CASES, PLACES, POLICIES, DataSpec
 from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
 from analysis.views.fields import KINDS, Parts
 
@@ -44,7 +44,7 @@ CHOICES: Mapping[str, Any] = {
     "outputs": sections.OUTPUTS, "precisions": sections.PRECISIONS, "engines": ENGINES, "losses": sections.LOSSES,
     "methods": lambda: [(name, f"{name}: {meaning}") for name, meaning in _methods()],
     "methods or none": lambda: [("", "nothing"), *_methods()],
-    "class weights": sections.CLASS_WEIGHTS, "scores": ("change", "dense", "pruned"),
+    "cases": CASES, "class weights": sections.CLASS_WEIGHTS, "scores": ("change", "dense", "pruned"),
     "criteria": [(one.name, one.label) for one in CRITERIA.values()],
 }  # fmt: skip
 """What a field lets choose from: records, words with their meanings, what gives those when it is asked, or words that

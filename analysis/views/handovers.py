@@ -183,11 +183,13 @@ def _page(request: HttpRequest, row: Handover, **filled: forms.Form) -> HttpResp
     place = service.newest_draw(row)
     if place is not None:
         drawn = service.read_part(row, f"{place.name}/drawn.json")
-        sets: dict[int, list[Any]] = {}
-        for number, case in enumerate(drawn["rows"]):
-            sets.setdefault(case["pair"], []).append({**case, "number": number})
+        sets: dict[int, dict[str, list[Any]]] = {}
+        for number, row_ in enumerate(drawn["rows"]):
+            cases = sets.setdefault(row_["pair"], {})
+            cases.setdefault(row_.get("case", row_["image"]), []).append({**row_, "number": number})
         page = Paginator(list(sets.values()), SETS_PER_PAGE).get_page(request.GET.get("page"))
         context |= {"place": place.name, "drawn": drawn, "sets": len(sets), "page": page}
+        context["drawn_cases"] = sum(map(len, sets.values()))
     if row.key_sha256:
         context |= {"report": service.read_part(row, "key.report.json"), "key_files": KEY_FILES}
     return render(request, f"analysis/{'handover' if row.run else 'listed'}.html", context)

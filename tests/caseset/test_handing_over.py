@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import re
+import shutil
 import stat
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -24,7 +27,7 @@ from readerstudy.audit.models import Event
 from readerstudy.ops.backup.folder import contents
 from readerstudy.ops.loading import offered_sets
 from tests.caseset.pictures import write_png
-from tests.selection.runs import write_run
+from tests.selection.runs import seal, write_run
 from tests.stock import person
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +112,37 @@ def test_a_case_that_is_taken_out_takes_its_set_and_nothing_comes_for_it(client:
     out = {row["image"]: row["reason"] for row in after["left_out"]}
     assert out[before[3]["image"]] == "a name is visible"
     assert [row["image"] in out for row in before if row["pair"] == gone] == [True, True]
+
+
+def test_a_case_of_two_views_is_shown_and_taken_out_whole(
+    client: Client, rita: User, folder: Path, tmp_path: Path
+) -> None:
+    place = shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("images"))
+    table = pd.read_csv(place / "images.csv", dtype={"patient": str})
+    table["study"], table["view"] = table["patient"], ["PA", "LATERAL"] * (len(table) // 2)
+    table.to_csv(place / "images.csv", index=False)
+    seal(place)
+    Run.objects.update(folder=str(place))
+    row, address = begun(client)
+    made = drawn(client, address, views=["PA", "LATERAL"])
+    assert [one["role"] for one in made["rows"]] == ["PA", "LATERAL"] * (len(made["rows"]) // 2)
+    assert set(made["leaks"]) == {"PA", "LATERAL"}
+    page = client.get(address).content.decode()
+    cards = page.split('<li class="card image-card">')[1:]
+    assert len(cards) == len(made["rows"]) // 2
+    assert f"{len(cards)} cases in" in page
+    for number, card in enumerate(cards):
+        assert re.findall(r"/([0-9]+)\.png", card) == [str(2 * number), str(2 * number + 1)]
+        assert f'value="{2 * number}"' in card
+        assert "PA LATERAL" in card
+    assert page.count("brightness") == 2
+    second = client.get(f"{address}files/{handing_over.newest_draw(row).name}/1.png")  # type: ignore[union-attr]
+    assert second.getvalue()  # type: ignore[attr-defined]
+    gone = made["rows"][0]
+    client.post(f"{address}steps/take-out/", {"case": ["1"], "reason": "a name is visible"})
+    after = worked(address)
+    assert after["rows"] == [one for one in made["rows"] if one["pair"] != gone["pair"]]
+    assert "a name is visible" in {one["reason"] for one in after["left_out"] if one["image"] == gone["case"]}
 
 
 def test_the_set_is_offered_once_its_key_is_saved_and_the_site_forgets_the_key(

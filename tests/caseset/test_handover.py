@@ -272,7 +272,29 @@ def test_the_views_of_a_study_are_one_case_that_its_first_view_chooses(studies: 
     assert blind.provenance["selection"]["views"] == ["PA", "LATERAL"]
     assert set(read_report(tmp_path / "key.csv")["pixels"]) == {"PA", "LATERAL"}
     whole = select(read_run(studies), SelectionSpec(views=("PA", "LATERAL")))
-    assert not set(whole.rows["image"]) - set(images.index[:280:2])
+    assert not set(whole.rows["case"]) - set(images.index[:280:2])
+    assert list(whole.rows["role"]) == ["PA", "LATERAL"] * (len(whole.rows) // 2)
+
+
+def test_second_views_of_two_cases_are_looked_at_for_copies_and_those_of_one_case_may_be_alike(
+    studies: Path, tmp_path: Path
+) -> None:
+    spec = SelectionSpec(size=5, seed=8675309, views=("PA", "LATERAL"))
+    first = select(read_run(studies), spec).rows
+    lateral = first[first["role"] == "LATERAL"]
+    one, other = lateral[lateral["arm"] == 1].iloc[0], lateral[lateral["arm"] == 0].iloc[-1]
+    alike = lateral[lateral["arm"] == 1].iloc[1]
+    images = tmp_path / "images"
+    shutil.copytree(studies / "images", images)
+    shutil.copy(images / one["image"], images / other["image"])
+    shutil.copy(images / alike["image"], images / alike["case"])
+    door(studies, tmp_path, "--size", "5", "--views", "PA", "LATERAL", "--images", str(images))
+    shown, report = set(read_key(tmp_path / "key.csv").images["source"]), read_report(tmp_path / "key.csv")
+    assert {one["image"], one["case"], alike["image"], alike["case"]} <= shown
+    assert not {other["image"], other["case"]} & shown
+    reasons = {row["image"]: row["reason"] for row in report["left_out"]}
+    assert reasons[other["case"]].startswith(f"near-duplicate of {one['case']} (correlation ")
+    assert alike["case"] not in reasons
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,39 @@ def test_cross_fitting(site: Path, monkeypatch: pytest.MonkeyPatch, client: Clie
     assert before == {file: file.stat().st_mtime_ns for file in (site / "fit").rglob("*.pt")}
 
 
+def test_cross_fitting_ranks_single_images_and_no_prior(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crossfit, "FOLDS", 2)
+    people = pd.read_csv(site / "people.csv")
+    people["study"], people["role"] = people["patient"], ""
+    people.loc[5, "role"] = "PRIOR"
+    people.to_csv(site / "people.csv", index=False)
+    columns = 'columns = ["study=study", "role=role"]\ncases = "mean"\n'
+    spec = (
+        (site / "sweep.toml")
+        .read_text()
+        .replace('metadata = "people.csv"\n', f'metadata = "people.csv"\n{columns}')
+    )
+    (site / "sweep.toml").write_text(spec)
+    said(
+        "cross_fit",
+        str(site / "sweep.toml"),
+        "--out",
+        str(site / "fit"),
+        "--fraction",
+        "0.25",
+        "--sparsity",
+        "0.3",
+    )
+    run, table = read_run(site / "fit" / "run"), pd.read_csv(site / "fit" / "exemplars.csv")
+    assert len(table) == len(run.views) == 24
+    assert set(table["image"]) - set(run.images["image"]) == {people["image"][5]}
+    chosen = set(find_in_run(run, criterion="spearman", condition=0.3, fraction=0.25).images)
+    assert chosen == set(table.loc[table["exemplar"] == 1, "image"])
+    assert table.loc[table["image"] == people["image"][5], "agreement"].isna().all()
+    for _, fold in table.groupby("fold"):
+        assert sorted(fold["rank"] * len(fold)) == pytest.approx(range(1, len(fold) + 1))
+
+
 def test_cross_fitting_refuses(site: Path) -> None:
     (site / "few.toml").write_text((site / "sweep.toml").read_text().replace("[0, 1, 2]", "[0, 1]"))
     with pytest.raises(CommandError, match=r"expected 3 or more for each fold, got 2"):

@@ -18,7 +18,7 @@ from analysis.sweep.layouts.registry import read_texts
 
 @dataclass(frozen=True)
 class People:
-    """What is said about each image: columns view, sex, age, patient and study as far as known.
+    """What is said about each image: columns view, sex, age, patient, study and role as far as known.
 
     `sha256`: of the metadata file, None where there is none.
     """
@@ -82,7 +82,7 @@ def read_people(images: Sequence[str], data: DataSpec) -> People:
 
 
 def _written(table: pd.DataFrame, data: DataSpec, where: Path) -> pd.DataFrame:
-    """Return the cells that tell image, view, sex, age, patient and study, by these names, as they are written."""
+    """Return the cells that tell image, view, sex, age, patient, study and role, as they are written."""
     layout, own = find_layout(data.layout), pairs(data.columns, "columns")
     if absent := [heading for heading in own.values() if heading not in table]:
         raise DataError(f"{where}: expected the column {absent[0]!r} of [data] columns, got none")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.sweep.data.cases import read_cases
 from analysis.sweep.data.experts import Experts, read_experts
 from analysis.sweep.data.people import People, read_people
 from analysis.sweep.data.splits import Split, class_groups, images_table, read_split
@@ -12,13 +13,17 @@ from analysis.sweep.data_spec import DataSpec
 
 @dataclass(frozen=True)
 class Source:
-    """The test split, who is on its images, and the training split and expert labels where there are some."""
+    """The test split, who is on its images, and the training split and expert labels where there are some.
+
+    `cases`: see `read_cases`.
+    """
 
     data: DataSpec
     split: Split
     train: Split | None
     people: People
     experts: Experts | None
+    cases: pd.Series | None
 
     @property
     def digests(self) -> dict[str, str]:
@@ -31,7 +36,7 @@ class Source:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables of a RUN folder that are known before any score, by their names in `RunPaths`."""
         found = {
-            "images": images_table(self.split, self.people, self.data),
+            "images": images_table(self.split, self.people, self.data, self.cases),
             "classes": class_groups(self.data, self.split, self.train),
         }
         return found | ({"experts": self.experts.table} if self.experts else {})
@@ -52,8 +57,9 @@ def read_source(data: DataSpec) -> Source:
 
     Raises
     ------
-    DataError: as `read_split`, `read_people` and `read_experts`.
+    DataError: as `read_split`, `read_people`, `read_experts` and `read_cases`.
     """
     split = read_split(data.labels_test, data, "test")
     train = read_split(data.labels_train, data, "train") if data.labels_train else None
-    return Source(data, split, train, read_people(split.images, data), read_experts(split, data))
+    people = read_people(split.images, data)
+    return Source(data, split, train, people, read_experts(split, data), read_cases(split, people, data))

@@ -222,9 +222,9 @@ def locate(
     return [found[name] for name in images[::every]]
 
 
-def images_table(split: Split, people: People, data: DataSpec) -> pd.DataFrame:
-    """Return images.csv: name, what is known of the patient, and the 0/1 labels (blank: ignored), in file order."""
-    names = pd.DataFrame({"image": split.images})
+def images_table(split: Split, people: People, data: DataSpec, cases: pd.Series | None) -> pd.DataFrame:
+    """Return images.csv: name, case, patient as far as known, and the 0/1 labels (blank: ignored), in file order."""
+    names = pd.DataFrame({"image": split.images} | ({} if cases is None else {"case": cases}))
     labels = pd.DataFrame(split.labels, columns=list(data.classes))
     labels = labels if not split.ignored.any() else labels.replace(IGNORED, pd.NA).astype("Int8")
     known = [c.name for c in IMAGES.columns if c.name in people.frame]

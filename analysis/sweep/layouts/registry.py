@@ -26,7 +26,7 @@ PEOPLE: Mapping[str, Sequence[str]] = {
 """The headings of NIH's Data_Entry_2017*.csv, MIMIC-CXR, a plain table, PadChest, CheXpert and VinDr-CXR. Of several
 in one table the first here counts; letter case counts only where it decides."""
 
-STUDY: Mapping[str, Sequence[str]] = {"study": ("study", "study_id", "StudyID")}
+STUDY: Mapping[str, Sequence[str]] = {"study": ("study", "study_id", "StudyID"), "role": ("role",)}
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Layout:
     id_column: names the images in the finished table.
     classes: all that the files label, in their order; empty where the specification names them.
     arrange: makes the columns of images and classes from the published ones, in place; 1, 0, -1 (uncertain) or blank.
-    people: headings of the file that tells view, sex, age, patient and study.
+    people: headings of the file that tells view, sex, age, patient, study and role.
     carries_people: the label file does so itself, where no metadata file is given.
     """
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from analysis.conditions import Condition
 from analysis.durable import clear_leftovers, json_bytes, sha256_file, sha256_of_all, write_whole
 from analysis.frames import IGNORED, METRICS, RUN_FORMAT, check_table, label_matrix
+from analysis.metrics.cases import mean_scores, one_row_each
 from analysis.metrics.ranking import Ranking, f1_at, rank_quality
 from analysis.sweep.errors import UnitError
 from analysis.sweep.run.prepare import Run, prepare_run
@@ -72,14 +73,14 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
 
 def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, str], Quality]:
     """Verify and rank every score file in threads; what is missing or damaged is left out."""
-    labels = _labels(run)
+    images, labels = _images(run), _labels(run)
     pairs = [(unit.seed, condition) for unit in list_units(run) for condition in unit.conditions]
 
     def ranked(pair: tuple[int, str]) -> Quality | None:
         there = verified(run, *pair)
         if there is None:
             return None
-        scores = np.load(io.BytesIO(there[1]), allow_pickle=False)
+        scores = mean_scores(images, np.load(io.BytesIO(there[1]), allow_pickle=False))
         return Quality(there[0], rank_quality(labels, scores), f1_at(labels, scores))
 
     found = {}
@@ -92,9 +93,13 @@ def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, st
     return found
 
 
+def _images(run: Run) -> pd.DataFrame:
+    names = {"image": str, "case": str}
+    return pd.read_csv(run.paths.images, dtype=names, keep_default_na=False, na_values=[""])
+
+
 def _labels(run: Run) -> NDArray[np.int8]:
-    classes = list(run.spec.data.classes)
-    return label_matrix(pd.read_csv(run.paths.images, usecols=classes), classes)
+    return label_matrix(one_row_each(_images(run)), run.spec.data.classes)
 
 
 def _table(run: Run, found: Mapping[tuple[int, str], Quality]) -> pd.DataFrame:
