@@ -1,11 +1,14 @@
 """Colour: what is read of it, what networks get of it, and what a network that saw something else is told."""
 
+import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from django.core.management import call_command
 from PIL import Image
 
 from analysis.metrics.ranking import rank_quality
@@ -19,10 +22,10 @@ from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.run.prepare import Run, prepare_run
 from analysis.sweep.run.recalibrate import Recalibration
-from analysis.sweep.spec import PreprocessSpec, SweepSpec
+from analysis.sweep.spec import PreprocessSpec, SweepSpec, plain
 from analysis.sweep.training.train import train_ensemble
 from tests.picture.test_colour import WIDE
-from tests.sweep.coloured import in_grey, write_coloured
+from tests.sweep.coloured import SPLITS, in_grey, write_coloured
 
 RGB = PreprocessSpec(size=16, colour="rgb")
 
@@ -44,6 +47,27 @@ def auc(run: Run, spec: SweepSpec) -> float:
     (scores,) = (np.load(file) for file in run.paths.predictions.glob("*0.00*.npy"))
     labels = np.tile([[1, 0], [0, 1]], (len(scores) // 2, 1)).astype(np.int8)
     return float(rank_quality(labels, scores).auc.mean())
+
+
+def test_a_training_says_how_many_images_are_in_colour(trained: SweepSpec, tmp_path: Path) -> None:
+    parts = {
+        "data": trained.data,
+        "preprocess": trained.preprocess,
+        "models": trained.models,
+        "train": trained.train,
+    }
+    lines = []
+    for name, part in parts.items():
+        chosen = {key: value for key, value in plain(part).items() if value not in (None, "", [])}
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in chosen.items())]
+    (tmp_path / "spec.toml").write_text("\n".join(lines))
+    said = io.StringIO()
+    out = trained.models.checkpoints[0]
+    call_command("train_ensemble", str(tmp_path / "spec.toml"), "--out", out, stdout=said)
+    assert said.getvalue().splitlines()[:2] == [
+        f"{split}: 0 images are grey, {count} in colour ([preprocess] colour)"
+        for split, count in (("training", SPLITS["train"]), ("validation", SPLITS["val"]))
+    ]
 
 
 def test_a_network_learns_what_differs_by_colour_alone(trained: SweepSpec, tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ class Command(FileCommand):
 
         with progress_bars() as progress:
             trained = train_ensemble(spec, options["out"], progress=progress)
+        for warning in dict.fromkeys(warning for member in trained for warning in member.warnings):
+            self.stdout.write(warning)
         for member in trained:
             self.stdout.write(f"seed {member.seed}: {member.epochs} epochs, {member.checkpoint}")
         self.stdout.write(f"curves: {draw_curves(options['out'], {m.seed: m.history for m in trained})}")

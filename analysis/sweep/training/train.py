@@ -41,7 +41,8 @@ READ_SO = {"data": ("layout", "uncertain", "blank", "readers"), "preprocess": ("
 class Trained:
     """A finished member: its checkpoint and history files, epochs run, and the lowest validation loss.
 
-    `digests`: SHA-256 of both files, by path relative to the ensemble's folder.
+    `warnings`: how many images of each split are in colour, where any is. `digests`: SHA-256 of both files, by path
+    relative to the ensemble's folder.
     """
 
     seed: int
@@ -50,6 +51,7 @@ class Trained:
     epochs: int
     best_loss: float
     reused: bool
+    warnings: tuple[str, ...] = ()
 
     @property
     def digests(self) -> dict[str, str]:
@@ -62,7 +64,8 @@ class Trained:
 class Training:
     """All that the members of an ensemble share: the specification, the folder, both splits, the recipe.
 
-    `starts`: the checkpoint of each seed that is fine-tuned; empty for a training from the beginning.
+    `starts`: the checkpoint of each seed that is fine-tuned; empty for a training from the beginning. `warnings`: see
+    `Trained`.
     """
 
     spec: SweepSpec
@@ -71,6 +74,7 @@ class Training:
     val: Examples
     recipe: str
     starts: Mapping[int, Path] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def train_ensemble(
@@ -110,8 +114,11 @@ def open_training(
         ensure_cache(folder, split.images, locate_images(split, data), spec.preprocess, progress)
         for split in (train, val)
     ]
-    for cached, split in zip(caches, (train, val), strict=True):
-        colour_notes(cached, split.images)
+    warnings = tuple(
+        f"{name}: {told}"
+        for name, cached, split in zip(("training", "validation"), caches, (train, val), strict=True)
+        for told in colour_notes(cached, split.images)
+    )
     train, weights = amended(train, data.classes, spec.train)
     class_weights(spec.train.class_weights, train.positives, len(train.images) - train.ignored)
     starts: dict[int, Path] = {}
@@ -125,7 +132,7 @@ def open_training(
         )
         for cached, split, weighing in zip(caches, (train, val), (weights, None), strict=True)
     ]
-    return Training(spec, out, examples[0], examples[1], recipe, starts)
+    return Training(spec, out, examples[0], examples[1], recipe, starts, warnings)
 
 
 def recipe_digest(
@@ -201,7 +208,7 @@ def train_member(
         write_whole(last, torch_bytes(trainer.memory()))
         write_whole(file.with_name("history.csv"), _history(trainer.history))
     progress(f"train seed {seed}", spec.train.epochs * images, spec.train.epochs * images)
-    return _publish(spec, seed, file, training.recipe, trainer)
+    return _publish(training, seed, file, trainer)
 
 
 def member_name(spec: SweepSpec, seed: int) -> str:
@@ -223,8 +230,9 @@ def loss_name(choice: TrainSpec) -> str:
     return name if choice.class_weights == "none" else f"{name}-{choice.class_weights}"
 
 
-def _publish(spec: SweepSpec, seed: int, file: Path, recipe: str, trainer: Trainer) -> Trained:
+def _publish(training: Training, seed: int, file: Path, trainer: Trainer) -> Trained:
     """Write the checkpoint, then the note that says it is finished, then drop what only a resume needs."""
+    spec = training.spec
     content = {
         "weights": trainer.best,
         "epoch": trainer.best_epoch,
@@ -239,18 +247,19 @@ def _publish(spec: SweepSpec, seed: int, file: Path, recipe: str, trainer: Train
     write_whole(file, torch_bytes(content))
     note = {
         "format": 1,
-        "recipe": recipe,
+        "recipe": training.recipe,
         "sha256": sha256_file(file),
         "epochs": trainer.epoch,
         "best_loss": trainer.best_loss,
         "synthetic": spec.data.synthetic,
         "spec": spec.shown(),
         "versions": library_versions(),
+        "warnings": training.warnings,
     }
     write_whole(file.with_name("training.json"), json_bytes(note))
     file.with_name("last.pt").unlink(missing_ok=True)
     clear_leftovers(file.parent)  # a killed process leaves one of the size of last.pt
-    return Trained(seed, file, file.with_name("history.csv"), trainer.epoch, trainer.best_loss, False)
+    return _told(seed, file, note, reused=False)
 
 
 def _finished(file: Path, seed: int, recipe: str) -> Trained | None:
@@ -265,7 +274,14 @@ def _finished(file: Path, seed: int, recipe: str) -> Trained | None:
         )
     if not file.exists() or sha256_file(file) != note["sha256"]:
         return None
-    return Trained(seed, file, file.with_name("history.csv"), note["epochs"], note["best_loss"], True)
+    return _told(seed, file, note, reused=True)
+
+
+def _told(seed: int, file: Path, note: Mapping[str, Any], *, reused: bool) -> Trained:
+    warnings = tuple(note.get("warnings", ()))
+    return Trained(
+        seed, file, file.with_name("history.csv"), note["epochs"], note["best_loss"], reused, warnings
+    )
 
 
 def _history(rows: list[dict[str, Any]]) -> bytes:
