@@ -21,7 +21,8 @@ PROBLEMS = {
     "full, then load the case set again.",
     "AlreadyLoadedError": "The study already has its cases. Tick that the new ones take their place.",
     "StudyError": "The study cannot use this case set: it is both its cases and its practice cases, the key of the "
-    "set has been opened, or the orders of enrolled readers cannot be drawn from it.",
+    "set has been opened, the orders of enrolled readers cannot be drawn from it, or practice cases have other images "
+    "(number or roles) than the cases.",
     "PhaseError": "The study is locked: its cases can no longer change.",
 }
 """What ended a load, in words for an admin without a shell. No text of a file is told: it could name a person."""

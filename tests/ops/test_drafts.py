@@ -10,13 +10,14 @@ from django.test import Client
 from analysis.caseset import CaseSet
 from readerstudy.audit.models import Event
 from readerstudy.cases.loader import AlreadyLoadedError
+from readerstudy.cases.loading import loading_json
 from readerstudy.cases.models import Case, Frame, Terms
 from readerstudy.cases.storage import study_folder
 from readerstudy.cases.terms import Wording
 from readerstudy.ops import loading
 from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
-from readerstudy.study.design.drafts import revise_protocol
+from readerstudy.study.design.drafts import practice_key_for, revise_protocol
 from readerstudy.study.design.obstacles import hindrances_of, obstacles_of
 from readerstudy.study.design.signoff import sign_off
 from readerstudy.study.design.terms import change
@@ -117,6 +118,26 @@ def test_practice_cases_come_after_readers_and_can_be_replaced(
     assert reader.practice.count() == 8
     assert reader.assignments.count() == 6
     assert Protocol.from_json(study.protocol).practice == (), "feedback of cases that are gone"
+
+
+def test_practice_cases_with_other_images_are_refused_and_others_found_before_the_lock(
+    stock: Stock, study: Study, tmp_path: Path
+) -> None:
+    def two(name: str) -> CaseSet:
+        return make_case_set(tmp_path / name, pairs=2, nonce=name.encode() * 32, roles=("PA", "LATERAL"))
+
+    with pytest.raises(StudyError, match=r"images of the study's cases \(one image\), got PA \+ LATERAL"):
+        load(study, two("a"), stock, practice=True)
+    study = Study.objects.get(pk=study.pk)
+    assert study.practice_key is None
+    assert Frame.objects.count() == Frame.objects.filter(study__in=(study.key, stock.study.key)).count()
+    assert "practice cases have other images" in loading_json(practice_key_for(study))["problem"]
+    load(study, make_case_set(tmp_path / "one", pairs=2, nonce=b"p" * 32), stock, practice=True)
+    study = load(study, two("b"), stock, replace=True)
+    (told,) = [each for each in obstacles_of(study) if "practice" in each]
+    assert "(PA + LATERAL), got one image" in told
+    study = load(study, two("c"), stock, practice=True, replace=True)
+    assert not [each for each in obstacles_of(study) if "practice" in each]
 
 
 def test_a_new_design_draws_the_orders_of_a_draft_again(stock: Stock, study: Study) -> None:

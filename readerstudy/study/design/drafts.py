@@ -12,6 +12,7 @@ from readerstudy.cases.models import Case
 from readerstudy.refusals import RefusedError
 from readerstudy.study.design.estimand import with_estimand
 from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.design.obstacles import other_practice
 from readerstudy.study.duties import locked_draft
 from readerstudy.study.models import Allotment, Assignment, ImageCheck, PracticeReading, Study
 from readerstudy.study.orders.drawing import commitment, draw_for, draw_practice, new_seed
@@ -168,10 +169,12 @@ def attach_practice_set(*, study: Study, cases_sha256: str, sealed_sha256: str, 
 
     Raises
     ------
-    PhaseError, StudyError: as `practice_draft`.
+    PhaseError, StudyError: as `practice_draft`; practice cases with other images than the study's cases.
     """
     fresh = practice_draft(study, sealed_sha256)
     fresh.practice_key, fresh.practice_sha256 = study.practice_key, cases_sha256
+    for told in other_practice(fresh):
+        raise StudyError(told)
     fresh.save(update_fields=["practice_key", "practice_sha256"])
     record("study.practice_attached", actor, fresh.key, fresh.slug, {"cases_sha256": cases_sha256})
     for reader in fresh.readers.all():

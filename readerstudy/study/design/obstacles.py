@@ -43,7 +43,7 @@ def obstacles_of(study: Study) -> list[str]:
     """Say what of a draft's protocol cannot be carried out with its cases, and what to change; nothing is stored."""
     protocol = Protocol.from_json(study.protocol)
     found = [*_nothing_asked(protocol), *_not_there(study, protocol), *_other_window(study, protocol)]
-    found += _other_layout(study, protocol)
+    found += [*_other_layout(study, protocol), *other_practice(study)]
     cases = slots_of(list(Case.objects.filter(study=study.key)))
     if cases:
         found += _of_orders(study, protocol, cases)
@@ -95,6 +95,17 @@ def _other_layout(study: Study, protocol: Protocol) -> Iterator[str]:
         yield (
             f"each case has {len(roles)} images ({', '.join(roles)}), and the protocol does not say how they are laid "
             "out; choose it on the protocol page, under Reading room"
+        )
+
+
+def other_practice(study: Study) -> Iterator[str]:
+    """Say where practice cases have other images than the cases: readers would practise another task."""
+    own, practised = roles_of(study.key), roles_of(study.practice_key) if study.practice_key else []
+    if own and practised and own != practised:
+        first, other = (" + ".join(filter(None, roles)) or "one image" for roles in (own, practised))
+        yield (
+            f"expected practice cases with the images of the study's cases ({first}), got {other}; load practice "
+            "cases with the same number and roles of images"
         )
 
 
