@@ -1,6 +1,6 @@
 """The swap test: one study built twice, the arms exchanged, the seeds the same; a reader gets the same bytes.
 
-A study of grey images, one in colour, and one with two images to a case.
+A study of grey images, one in colour, one with two images to a case, and one with two in colour.
 """
 
 import pytest
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 Visit = tuple[dict[str, int], list[Exchange]]
 
 
-@pytest.fixture(scope="module", params=["grey", "colour", "two images"])
+@pytest.fixture(scope="module", params=["grey", "colour", "two images", "two images in colour"])
 def visits(
     request: pytest.FixtureRequest,
     django_db_setup: None,
@@ -25,19 +25,19 @@ def visits(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Visit]:
     """Build, read and throw away the study with the arms as they are and exchanged."""
-    several = request.param == "two images"
+    several, colour = "two images" in request.param, "colour" in request.param
     protocol = Protocol(layout="side_by_side") if several else None
     made: list[Visit] = []
     for swapped in (False, True):
         folder = tmp_path_factory.mktemp("swap")
         with django_db_blocker.unblock(), thrown_away(), frozen_randomness("swap"):
             stock = make_stock(
-                folder, swapped=swapped, colour=request.param == "colour",
+                folder, swapped=swapped, colour=colour,
                 roles=("PA", "LATERAL") if several else (), protocol=protocol,
             )  # fmt: skip
             made.append((_arms(stock.case_set.key.read_text(encoding="utf-8")), whole_visit(stock)))
             frames = Frame.objects.values_list("format", flat=True)
-            assert list(frames) == [3 if request.param == "colour" else 2] * (20 if several else 10)
+            assert list(frames) == [3 if colour else 2] * (20 if several else 10)
             assert Case.objects.count() == 10
     return made
 
