@@ -48,11 +48,9 @@ def with_views(rows: pd.DataFrame, run: Run, views: Sequence[str]) -> pd.DataFra
         return rows
     whole = views_of_studies(run.views, views)
     own = run.views.reindex(columns=["image", "study", "view"]).set_index("image")
-    made = []
-    for row in rows.to_dict("records"):
-        images = whole.loc[own["study"][row["image"]]]
-        made += [
-            {**row, "case": row["image"], "image": image, "view": own["view"][image], "role": view}
-            for view, image in images.items()
-        ]
+    made = [
+        {**row, "case": row["image"], "image": image, "view": own["view"][image], "role": view}
+        for row in rows.to_dict("records")
+        for view, image in whole.loc[own["study"][row["image"]]].items()
+    ]
     return pd.DataFrame(made)

@@ -157,8 +157,8 @@ def select_distinct(
         rows = selection.rows
         case = dict(zip(rows["image"], rows.get("case", rows["image"]), strict=True))
         arm = dict(zip(case.values(), rows["arm"], strict=True))
-        pairs = [(case[one], case[other], likeness) for one, other, likeness in look.duplicates(list(case))]
-        found = [pair for pair in pairs if pair[0] != pair[1]]
+        pairs = look.duplicates(list(case))
+        found = [(case[a], case[b], likeness) for a, b, likeness in pairs if case[a] != case[b]]
         if not found:
             return select(run, spec, excluded, taken_out) if taken_out else selection
         for one, other, likeness in found:

@@ -278,10 +278,8 @@ def _finished(file: Path, seed: int, recipe: str) -> Trained | None:
 
 
 def _told(seed: int, file: Path, note: Mapping[str, Any], *, reused: bool) -> Trained:
-    warnings = tuple(note.get("warnings", ()))
-    return Trained(
-        seed, file, file.with_name("history.csv"), note["epochs"], note["best_loss"], reused, warnings
-    )
+    history, warnings = file.with_name("history.csv"), tuple(note.get("warnings", ()))
+    return Trained(seed, file, history, note["epochs"], note["best_loss"], reused, warnings)
 
 
 def _history(rows: list[dict[str, Any]]) -> bytes:
