@@ -1,6 +1,7 @@
 // @ts-check
 /** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
 import { checkList, findFiles, keyCsv, oneEach, parseCsv, patientNumbers, planCases, readKey, rolesOf } from "./casekeys.mjs";
+import { HEADER_BYTES, casesOfStudies, readHeader } from "./studies.mjs";
 import { chosenFiles, say } from "../js/choosing.mjs";
 import { sha256 } from "../js/digest.mjs";
 import { element, find } from "../js/reading/dom.mjs";
@@ -29,12 +30,15 @@ async function check(filled) {
   if (!list || !files().length) return say("Choose the images and the list first.", true);
   const given = new FormData(filled);
   const groups = find(document, "id_groups", HTMLInputElement).value.split(";").map((one) => one.trim());
-  const { chosen, faults, columns } = checkList(parseCsv(await list.text()), groups, given.getAll("shown").map(String));
+  const { table, faults: unread, words: rule } = await tableOf(list);
+  const { chosen, faults, columns } = checkList(table, groups, given.getAll("shown").map(String));
   const { found, faults: missing } = findFiles(chosen.map((row) => row.source), files());
-  const all = [...faults, ...missing];
+  const all = unread.length ? unread : [...faults, ...missing];
   const roles = rolesOf(chosen);
   const each = roles.length < chosen.length ? `, each of ${roles[0]}` : "";
-  const words = [`${roles.length} cases${each}, ${files().length} files, columns ${columns.join(", ")}.`, ...all.slice(0, MOST_FAULTS)];
+  const words = [`${roles.length} cases${each}, ${files().length} files, columns ${columns.join(", ")}.`, ...rule.slice(0, MOST_FAULTS)];
+  if (rule.length > MOST_FAULTS) words.push(`and ${rule.length - MOST_FAULTS} more cases`);
+  words.push(...all.slice(0, MOST_FAULTS));
   if (all.length > MOST_FAULTS) words.push(`and ${all.length - MOST_FAULTS} more`);
   find(document, "preview-said", HTMLElement).replaceChildren(...words.map((one) => element("li", {}, one)));
   showThumbnails(chosen.map((row) => found.get(row.source)).filter((one) => one !== undefined));
@@ -43,6 +47,19 @@ async function check(filled) {
   say(all.length ? `${all.length} faults: nothing can be written yet.` : "", true);
   if (!all.length) made = { plan: [], key: new Blob(), digest: "", sources: found };
   return chosen;
+}
+
+/** Read the list; where cases are made by study, with what their files say. @param {File} list */
+async function tableOf(list) {
+  const table = parseCsv(await list.text());
+  if (!find(document, "by-study", HTMLInputElement).checked) return { table, faults: [], words: [] };
+  const names = table.slice(1).map((row) => row[table[0].indexOf("image")] ?? "");
+  const headers = new Map();
+  for (const [name, file] of findFiles(names, files()).found) {
+    const head = /** @type {File} */ (file).slice(0, HEADER_BYTES);
+    headers.set(name, readHeader(await head.arrayBuffer().catch(() => new ArrayBuffer(0)))); // a file that has gone says nothing
+  }
+  return casesOfStudies(table, headers);
 }
 
 /** @param {File[]} pictures */

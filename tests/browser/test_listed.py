@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from django.urls import reverse
 from playwright.sync_api import Page, Request, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from analysis.caseset import verify_case_set
+from analysis.caseset import read_key, verify_case_set
 from analysis.models import Handover
 from analysis.services import handing_over
+from analysis.services.studies import RULE
 from readerstudy.accounts.access import has_opened_run
 from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case, CaseSet
@@ -28,6 +30,7 @@ from tests.blinding.crowd import read_all
 from tests.browser.chromium import intercept
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 from tests.browser.test_handover import look, sign_in, work
+from tests.caseset.test_studies import studies
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -74,6 +77,40 @@ def fill(page: Page, home: Path) -> None:
     )
     page.get_by_label("Name of the case set").fill("nodules")
     page.get_by_label("The images are not of patients").check()
+
+
+def test_studies_become_cases_by_a_rule_that_is_shown_first(
+    page: Page, site: tuple[str, Path], tmp_path: Path
+) -> None:
+    url, _ = site
+    listed = studies(tmp_path)
+    (tmp_path / "images" / "odd.dcm").write_bytes(b"no image")
+    sign_in(page, url)
+    page.goto(url + reverse("analysis:listed"))
+    page.locator("#images").set_input_files(sorted((tmp_path / "images").iterdir()))
+    page.locator("#list").set_input_files(listed)
+    page.get_by_label("Names of the groups").fill(
+        "missed nodule; missed nodules; found nodule; found nodules"
+    )
+    page.get_by_label("Name of the case set").fill("studies")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("20 cases, 21 files")).to_be_visible()
+    page.get_by_label("Images of one DICOM study are one case").check()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("10 cases, each of PA + LATERAL, 21 files")).to_be_visible()
+    expect(page.get_by_text(RULE)).to_be_visible()
+    expect(page.get_by_text("study 1: PA 01.dcm, LATERAL 00.dcm")).to_be_visible()
+    look(page, "listed studies")
+    page.get_by_role("button", name="Make the key").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Save the key").click()
+    waiting.value.save_as(tmp_path / "key.csv")
+    assert list(read_key(tmp_path / "key.csv").images["role"]) == ["PA", "LATERAL"] * 10
+    listed.write_text(listed.read_text() + "odd.dcm,found nodule,Nodule\n")
+    page.locator("#list").set_input_files(listed)
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("odd.dcm: expected a DICOM file")).to_be_visible()
+    expect(page.get_by_role("button", name="Make the key")).to_be_disabled()
 
 
 def test_from_files_to_a_loaded_set(page: Page, site: tuple[str, Path], tmp_path: Path) -> None:
