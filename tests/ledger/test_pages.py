@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -98,6 +99,25 @@ def test_a_published_data_set_by_form(page: Client, inputs: Inputs) -> None:
     assert made.counts == {"test": 2}
     assert {row["name"] for row in made.classes if row["test"]} == {"Hernia", "Pleural_Thickening"}
     assert "nih.csv: 15 blank labels are ignored" in page.get("/data-sets/nih/").content.decode()
+
+
+def test_studies_are_scored_where_the_form_says_so_and_the_files_say_studies(
+    page: Client, inputs: Inputs
+) -> None:
+    table = pd.read_csv(inputs.root / DATA["labels_test"])
+    form = {**DATA, "layout": "manifest", "labels_test": "studies.csv", "cases": "mean"}
+    table.to_csv(inputs.root / "studies.csv", index=False)
+    refused = page.post("/data-sets/new/", form).context["form"].errors
+    assert "expected the study of each image" in str(refused)
+    table["study"] = "one"
+    table.to_csv(inputs.root / "studies.csv", index=False)
+    refused = page.post("/data-sets/new/", form).context["form"].errors
+    assert "images of one study to have the same labels and patient" in str(refused)
+    assert not DataSet.objects.exists()
+    table["study"] = [f"study {number}" for number in range(len(table))]
+    table.to_csv(inputs.root / "studies.csv", index=False)
+    assert page.post("/data-sets/new/", form).status_code == 302
+    assert DataSet.objects.get().section["cases"] == "mean"
 
 
 def test_an_ensemble_and_a_sweep_by_form(page: Client) -> None:
