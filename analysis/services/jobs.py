@@ -121,10 +121,13 @@ def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
     from analysis.services.runs import units_of
     from analysis.sweep.device import refuse_without_device
     from analysis.sweep.run.prepare import prepare_run
+    from analysis.sweep.run.units import predict_first
 
     spec = full_spec(run)
     refuse_without_device(spec.infer.device, f"run {run.run_id}")
-    prepared = prepare_run(spec, runs=desk.runs, cache=desk.image_cache, progress=job.report)
+    prepared = prepare_run(
+        spec, runs=desk.runs, cache=desk.image_cache, progress=job.report, meanwhile=predict_first
+    )
     there = Run.objects.filter(run_id=prepared.run_id).first()
     values: dict[str, Any] = {
         "run_id": prepared.run_id, "folder": str(prepared.paths.root), "spec": prepared.spec.shown(),

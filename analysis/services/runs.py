@@ -40,12 +40,15 @@ def create_run(
     SweepError: bad input, named by file and row; nothing half-written.
     """
     from analysis.sweep.run.prepare import prepare_run
+    from analysis.sweep.run.units import predict_first
 
     if out is not None and mirror.store() is not None:
         raise SweepError(
             "expected no --out: when RUNS_URL names a store, each host keeps the run in its own folder"
         )
-    prepared = prepare_run(spec, out, runs=runs, cache=image_cache, progress=progress)
+    prepared = prepare_run(
+        spec, out, runs=runs, cache=image_cache, progress=progress, meanwhile=predict_first
+    )
     mirror.send(Run(run_id=prepared.run_id, kind=RunKind.SWEEP), mirror.PLAN)
     return register_run(
         run_id=prepared.run_id,

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.sweep.errors import CheckpointError, DataError
-from analysis.sweep.run import units
+from analysis.sweep.errors import CheckpointError, DataError, UnitError
+from analysis.sweep.run import prepare, units
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import prepare_run
 from analysis.sweep.run.units import Unit, Workspace, find_artefact, list_units, run_unit
@@ -26,17 +26,90 @@ def run(tmp_path):
 @pytest.mark.parametrize("ahead", [True, None])
 def test_the_engine_is_chosen_while_images_are_decoded_where_no_decoding_disturbs_it(tmp_path, ahead):
     """A GPU is idle while images are decoded; a processor would be measured beside its own decoding."""
-    tiny, choosing = make_tiny(tmp_path, seeds=(0,)), []
+    tiny = make_tiny(tmp_path, seeds=(0,))
+    auto = replace(tiny.spec(), infer=replace(tiny.spec().infer, engine="auto"))
+    chosen, real = [], prepare.choose_engine
+
+    def choose(*given):
+        chosen.append((threading.current_thread().name.partition("_")[0], len(given[2])))
+        return real(*given)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(prepare, "choose_engine", choose)
+        plan = prepare_run(auto, tiny.out, ahead=ahead).plan
+    assert chosen == [("beside" if ahead else "MainThread", len(tiny.names))]
+    assert plan["infer"]["engine"] in plan["engine"]["rates"]
+    other = prepare_run(auto, tmp_path / "other", ahead=not ahead).plan
+    assert [plan[key] for key in ("cache", "images", "digests")] == [
+        other[key] for key in ("cache", "images", "digests")
+    ]
+
+
+def test_the_first_member_is_predicted_while_images_are_decoded(tmp_path, monkeypatch):
+    """Image by image here; the scores are those of a unit, and are written after the plan."""
+    monkeypatch.setattr(units, "AHEAD_BATCHES", 1)
+    tiny = make_tiny(tmp_path, seeds=(0, 1))
+    single = replace(tiny.spec(), infer=replace(tiny.spec().infer, batch_size=1))
+    waiting, predicted = threading.Event(), []
+    predict = Engine.predict
+
+    def predicts(*given):
+        predicted.append(len(given[2]))
+        waiting.set()
+        return predict(*given)
 
     def progress(stage, done, total):
-        if stage == "decode":
-            choosing.append(any(thread.name.startswith("choose") for thread in threading.enumerate()))
+        if stage == "decode" and done == total:  # the last image comes after the first was predicted
+            assert waiting.wait(PATIENCE)
+            assert not (tiny.out / "plan.json").exists()
 
-    auto = replace(tiny.spec(), infer=replace(tiny.spec().infer, engine="auto"))
-    plan = prepare_run(auto, tiny.out, progress=progress, ahead=ahead).plan
-    assert choosing[0] is bool(ahead)
-    assert plan["infer"]["engine"] in plan["engine"]["rates"]
-    assert plan["cache"] == prepare_run(auto, tmp_path / "other", ahead=not ahead).plan["cache"]
+    monkeypatch.setattr(Engine, "predict", predicts)
+    monkeypatch.setattr(prepare, "BATCHES", (1,))
+    run = prepare_run(single, tiny.out, progress=progress, meanwhile=units.predict_first, ahead=True)
+    assert predicted == [1] * (len(tiny.names) * len(run.spec.axis))
+    plain = prepare_run(single, tmp_path / "plain")
+    for condition in run.spec.axis:
+        assert find_artefact(run, 0, condition)
+        assert not find_artefact(run, 1, condition)
+        (made,) = run_unit(plain, Unit(0, (condition,)))
+        assert made.path.read_bytes() == run.paths.prediction(0, condition).read_bytes()
+    assert all(one.reused for one in run_unit(run, whole(run, 0)))
+
+
+def test_what_is_cancelled_is_not_predicted(tmp_path, monkeypatch):
+    tiny, begun = make_tiny(tmp_path, seeds=(0,)), threading.Event()
+    monkeypatch.setattr(prepare, "BATCHES", (1,))
+    left = []
+
+    def count(run, rows):
+        assert begun.wait(PATIENCE)
+        left.append(len(list(rows)))
+        return lambda: None
+
+    def progress(stage, done, total):
+        if stage == "decode" and done == 3:
+            threading.Timer(1.0, begun.set).start()  # the work goes on when all of this has ended
+            raise KeyboardInterrupt
+
+    single = replace(tiny.spec(), infer=replace(tiny.spec().infer, batch_size=1))
+    with pytest.raises(KeyboardInterrupt):
+        prepare_run(single, tiny.out, progress=progress, meanwhile=count, ahead=True)
+    assert left == [1]
+    assert not (tiny.out / "plan.json").exists()
+    # The images that are there already are not handed over again.
+    resumed = prepare_run(single, tiny.out, meanwhile=lambda run, rows: left.append(1), ahead=True)
+    assert left == [1]
+    assert resumed.plan["infer"]["engine"] == "torch"
+
+
+def test_a_fault_of_the_prediction_is_told_by_the_unit(tmp_path, monkeypatch):
+    tiny = make_tiny(tmp_path, seeds=(0,))
+    real = Engine.predict
+    monkeypatch.setattr(Engine, "predict", lambda *given: np.full_like(real(*given), np.nan))
+    run = prepare_run(tiny.spec(), tiny.out, meanwhile=units.predict_first, ahead=True)
+    assert not find_artefact(run, 0, run.spec.axis[0])
+    with pytest.raises(UnitError, match="expected finite scores"):
+        run_unit(run, whole(run, 0))
 
 
 def test_an_image_that_cannot_be_read_is_named_while_the_engine_is_chosen(tmp_path):

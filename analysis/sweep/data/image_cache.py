@@ -14,7 +14,7 @@ import fcntl
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -34,6 +34,9 @@ from analysis.terminal import Progress
 FORMAT = 2
 """Raised when a file may be decoded otherwise than before, so that no older cache is taken: 2 since padding, High Bit,
 orientation and the depth of 16-bit PNG are heeded and the digests of the stored values are kept."""
+
+
+Arrived = Callable[[NDArray[np.uint8]], None]
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ def ensure_cache(
     preprocess: PreprocessSpec,
     progress: Progress | None = None,
     workers: int | None = None,
+    arrived: Arrived | None = None,
 ) -> ImageCache:
     """Return the cache of these images, built if it is absent and verified if it is there.
 
@@ -90,6 +94,8 @@ def ensure_cache(
     ----------
     progress: called as progress("decode", done, total); raising in it stops the build, which can go on later.
     workers: threads that decode (the decoders work outside the interpreter's lock); one per core by default.
+    arrived: called with each image once it is decoded, in the order of the list; not at all where some are there
+        already. What it is given stays true after the build.
 
     Raises
     ------
@@ -103,7 +109,7 @@ def ensure_cache(
             if sha256_file(target) == found.digest:
                 return found
             target.with_suffix(".json").unlink()  # damaged: built again
-        return _build(target, names, files, preprocess, progress, workers or os.cpu_count() or 1)
+        return _build(target, names, files, preprocess, progress, workers or os.cpu_count() or 1, arrived)
 
 
 def open_cache(target: Path) -> ImageCache | None:
@@ -144,13 +150,6 @@ def colour_notes(cache: ImageCache, names: Sequence[str]) -> list[str]:
     return [f"{told} ([preprocess] colour)"]
 
 
-def first_pixels(files: Sequence[Path], preprocess: PreprocessSpec, count: int) -> NDArray[np.uint8]:
-    """Decode the first images, `count` at most, as the cache will hold them, without a cache."""
-    rows = range(min(count, len(files)))
-    decoded = decoded_rows(files, preprocess, rows, os.cpu_count() or 1)
-    return np.stack([pixels.square for _, pixels in decoded])
-
-
 def _build(
     target: Path,
     names: Sequence[str],
@@ -158,12 +157,15 @@ def _build(
     preprocess: PreprocessSpec,
     progress: Progress | None,
     workers: int,
+    arrived: Arrived | None,
 ) -> ImageCache:
-    part = PartialCache(target, len(files), math.prod(preprocess.shape))
+    part = PartialCache(target, len(files), preprocess.shape)
     here = len(part.rows)
     try:
         for row, pixels in decoded_rows(files, preprocess, part.missing(), workers):
             part.add(row, pixels)
+            if arrived and not here:
+                arrived(part.mapped[row])
             if progress:
                 progress("decode", len(part.rows), len(files))
     except DataError:
@@ -202,17 +204,18 @@ class Row:
 
 
 class PartialCache:
-    """Rows of `count` images of so many bytes each on their way to `target`.
+    """Rows of `count` images of this shape, uint8, on their way to `target`.
 
-    `rows`: what is there and verified, by place in the file list.
+    `rows`: what is there and verified, by place in the file list. `mapped`: all of them as the file has them.
     """
 
-    def __init__(self, target: Path, count: int, size: int) -> None:
-        self._target, self._count, self._bytes = target, count, size
+    def __init__(self, target: Path, count: int, shape: tuple[int, ...]) -> None:
+        self._target, self._count, self._bytes = target, count, math.prod(shape)
         self._part, self._journal = target.with_suffix(".u8.part"), target.with_suffix(".u8.rows")
         self.rows = self._found()
         self._pixels = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o644)
         os.ftruncate(self._pixels, count * self._bytes)
+        self.mapped: NDArray[np.uint8] = np.memmap(self._part, np.uint8, "r", shape=(count, *shape))
         self._lines = self._journal.open("a", encoding="ascii")
 
     def missing(self) -> list[int]:

@@ -24,7 +24,7 @@ from analysis.metrics.cases import mean_scores, one_row_each
 from analysis.metrics.ranking import Ranking, f1_at, rank_quality
 from analysis.sweep.errors import UnitError
 from analysis.sweep.run.prepare import Run, prepare_run
-from analysis.sweep.run.units import Workspace, list_units, run_unit, unfinished, verified
+from analysis.sweep.run.units import Workspace, list_units, predict_first, run_unit, unfinished, verified
 from analysis.sweep.spec import SweepSpec
 from analysis.terminal import Progress
 
@@ -197,7 +197,7 @@ def run_sweep(
     ------
     SweepError: see `prepare_run`, `run_unit` and `finish_run`.
     """
-    run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress)
+    run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress, meanwhile=predict_first)
     units = list_units(run)
     todo = unfinished(run, units)
     workspace, ready = Workspace(run), len(units) - len(todo)

@@ -3,9 +3,10 @@ passed.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from analysis.conditions import DENSE
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.frames import RUN_FORMAT
 from analysis.picture.custody import DEFINITION
-from analysis.sweep.data.image_cache import ImageCache, colour_notes, ensure_cache, first_pixels
+from analysis.sweep.data.arriving import Rows, beside
+from analysis.sweep.data.image_cache import ImageCache, colour_notes, ensure_cache
 from analysis.sweep.data.source import Source, read_source
 from analysis.sweep.data.splits import locate_images
 from analysis.sweep.device import library_versions, refuse_without_device
@@ -74,6 +76,11 @@ class Run:
         return list(self.plan["warnings"])
 
 
+Publish = Callable[[], object]
+Meanwhile = Callable[[Run, Rows], Publish]
+"""Predicts while images are decoded, and returns what writes the scores (`analysis.sweep.run.units.predict_first`)."""
+
+
 def prepare_run(
     spec: SweepSpec,
     out: Path | None = None,
@@ -81,6 +88,7 @@ def prepare_run(
     runs: Path = Path("var/runs"),
     cache: Path | None = None,
     progress: Progress | None = None,
+    meanwhile: Meanwhile | None = None,
     ahead: bool | None = None,
 ) -> Run:
     """Check the whole input, decode the images once, and write the plan of a run; an existing one is opened.
@@ -90,7 +98,8 @@ def prepare_run(
     out: the run's folder; `runs`/<run_id> by default.
     cache: folder of the image cache; beside the run's folder by default.
     progress: called as progress(stage, done, total) with the stages `checkpoints` and `decode`.
-    ahead: whether the engine is chosen while images are decoded; None: on a GPU (a processor would be disturbed).
+    ahead: whether the engine is chosen, and then `meanwhile` called with the images as they come, while others are
+        decoded; None: on a GPU. A processor would be disturbed.
 
     The engine `auto` is measured here, once; the choice is frozen into the plan.
 
@@ -114,26 +123,51 @@ def prepare_run(
     if paths.plan.exists():
         return _same(open_run(paths.root), run_id)
     _refuse_strangers(paths)
-    ahead = spec.infer.device == "cuda" if ahead is None else ahead
-    with ThreadPoolExecutor(1, "choose") as chooser:
-        coming = chooser.submit(_engine_plan, spec, checkpoints, files) if ahead else None
-        pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
-    plan = {
+    plan: dict[str, Any] = {
         "format": RUN_FORMAT,
         "run_id": run_id,
         "spec": spec.as_dict(),
         "digests": digests,
         "checkpoints": checkpoints,
+    }
+    ahead = spec.infer.device == "cuda" if ahead is None else ahead
+    work = partial(_ahead, paths, spec, plan, len(files), meanwhile) if ahead else lambda _: None
+    with beside(work) as (arrived, coming):
+        place = cache or paths.default_cache
+        pixels = ensure_cache(place, split.images, files, spec.preprocess, progress, arrived=arrived)
+    engine, publish = coming.result() or (
+        _engine_plan(spec, checkpoints, pixels.count, pixels.pixels()),
+        None,
+    )
+    plan |= {
         "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
         "warnings": [*_warnings(source, pixels, spec), *said, *notes],
         "class_groups_from": "training split" if source.train else "test split",
     }
     if sample:
-        there = sample_cache(sample, spec, cache or paths.default_cache)
-        plan["recalibration"] = {"images": sample, "digest": there.digest}
-    plan |= coming.result() if coming else _engine_plan(spec, checkpoints, files, pixels.pixels())
-    return _write(paths, plan, _tables(paths, source, pixels))
+        plan["recalibration"] = {"images": sample, "digest": sample_cache(sample, spec, place).digest}
+    run = _write(paths, plan | engine, _tables(paths, source, pixels))
+    if publish:
+        publish()
+    return run
+
+
+def _ahead(
+    paths: RunPaths,
+    spec: SweepSpec,
+    plan: dict[str, Any],
+    count: int,
+    meanwhile: Meanwhile | None,
+    rows: Rows,
+) -> tuple[dict[str, Any], Publish | None] | None:
+    """Choose the engine by the first images that arrive, and predict; None where none do, as they are decoded."""
+    few = list(islice(rows, max(spec.infer.batch_size, *BATCHES)))
+    if not few:
+        return None
+    engine = _engine_plan(spec, plan["checkpoints"], count, np.stack(few))
+    run = Run(paths, replace(spec, infer=InferSpec(**engine["infer"])), plan | engine)
+    return engine, meanwhile(run, chain(few, rows)) if meanwhile else None
 
 
 def _input_digests(
@@ -252,17 +286,14 @@ def _refuse_strangers(paths: RunPaths) -> None:
 
 
 def _engine_plan(
-    spec: SweepSpec, checkpoints: Sequence[Mapping[str, Any]], files: Sequence[Path],
-    pixels: NDArray[np.uint8] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    spec: SweepSpec, checkpoints: Sequence[Mapping[str, Any]], count: int, pixels: NDArray[np.uint8]
+) -> dict[str, Any]:
     """Choose engine and batch size, and freeze them with threads and the versions of what it is made of.
 
-    `pixels`: all decoded images; None decodes the first ones for it.
+    `pixels`: the decoded images, or the first ones of all, whose number is `count`.
     """
     infer = replace(spec.infer, threads=spec.infer.threads or torch.get_num_threads())
-    predictions = len(files) * len(spec.axis) * len({c["seed"] for c in checkpoints})
-    if pixels is None:
-        pixels = first_pixels(files, spec.preprocess, max(infer.batch_size, *BATCHES))
+    predictions = count * len(spec.axis) * len({c["seed"] for c in checkpoints})
     file = Path(checkpoints[0]["file"])
     choice = choose_engine(replace(spec, infer=infer), file, pixels, predictions)
     architectures = {spec.models_of(name).architecture for name in spec.axis}

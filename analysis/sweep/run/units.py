@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from numpy.typing import NDArray
 
 from analysis.durable import json_bytes, sha256_bytes, write_whole
 from analysis.frames import RUN_FORMAT
+from analysis.sweep.data.arriving import Rows
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache, open_cache
 from analysis.sweep.data.splits import locate
 from analysis.sweep.device import card_of, library_versions, named_faults, on_device, refuse_without_device
 from analysis.sweep.engines.backend import Step
-from analysis.sweep.errors import HostError, UnitError
+from analysis.sweep.errors import HostError, SweepError, UnitError
 from analysis.sweep.methods import Compressed
 from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.run.engine import Engine
@@ -217,8 +219,53 @@ def _predict(
     """Predict a condition; return what its sidecar says and the scores."""
     run, began = workspace.run, time.perf_counter()
     with named_faults(f"run {run.run_id}", run.spec.infer.batch_size):
-        engine, compressed, level = workspace.member(seed, condition)
+        engine, _, level = workspace.member(seed, condition)
         scores = engine.predict(level, workspace.pixels(), step)
+    return _noted(workspace, seed, condition, scores, time.perf_counter() - began), scores
+
+
+AHEAD_BATCHES = 16
+"""Batches of images that are predicted in all conditions before the next ones, while images are decoded."""
+
+
+def predict_first(run: Run, rows: Rows) -> Callable[[], object]:
+    """Predict the first member in all conditions as the images arrive; return what writes the scores.
+
+    Batches are those of `run_unit`, and so are the scores. Nothing is done for conditions that need other networks or
+    statistics of their own, which would be loaded again for every few images; what fails will be told by the unit.
+
+    Parameters
+    ----------
+    run: a run whose plan is not written yet.
+    rows: its images in order, as they are decoded.
+    """
+    seed, workspace = run.seeds[0], Workspace(run, ahead=False)
+    if run.spec.conditions or run.spec.prune.recalibrate:
+        return lambda: None
+    scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in run.spec.axis}
+    seconds = dict.fromkeys(run.spec.axis, 0.0)
+    try:
+        with named_faults(f"run {run.run_id}", run.spec.infer.batch_size):
+            while part := list(islice(rows, AHEAD_BATCHES * run.spec.infer.batch_size)):
+                pixels = on_device(np.stack(part), run.spec.infer.device)
+                for name in run.spec.axis:
+                    began = time.perf_counter()
+                    engine, _, level = workspace.member(seed, name)
+                    scores[name].append(engine.predict(level, pixels))
+                    seconds[name] += time.perf_counter() - began
+        done = {name: np.concatenate(parts) for name, parts in scores.items()}
+        notes = [_noted(workspace, seed, name, done[name], seconds[name]) for name in done]
+    except SweepError:
+        return lambda: None
+    return lambda: [_publish(run, note, done[note["condition"]]) for note in notes]
+
+
+def _noted(
+    workspace: Workspace, seed: int, condition: str, scores: NDArray[np.float32], seconds: float
+) -> dict[str, Any]:
+    """Return what the sidecar of scores says."""
+    run = workspace.run
+    engine, compressed, level = workspace.member(seed, condition)
     _need_finite(scores, run, condition)
     note = {
         "format": RUN_FORMAT,
@@ -229,11 +276,11 @@ def _predict(
         "removed": compressed.removed(level),
         "prunable": compressed.total,
         "parameters": engine.parameters,
-        "seconds": round(time.perf_counter() - began, 4),
+        "seconds": round(seconds, 4),
     }
     if card := card_of(run.spec.infer.device):
         note["card"] = card
-    return note, scores
+    return note
 
 
 def _publish(run: Run, note: dict[str, Any], scores: NDArray[np.float32]) -> Artefact:
