@@ -77,6 +77,7 @@ class Run:
 
 
 Publish = Callable[[], object]
+Work = Callable[[Rows], tuple[dict[str, Any], Publish]]
 Meanwhile = Callable[[Run, Rows], Publish]
 """Predicts while images are decoded, and returns what writes the scores (`analysis.sweep.run.units.predict_first`)."""
 
@@ -118,27 +119,18 @@ def prepare_run(
     sample, sampled = sample_of(spec, source.train)
     checkpoints, notes = _checked_checkpoints(spec, progress)
     digests = _input_digests(checkpoints, split.images, files) | source.digests | own_code(spec) | sampled
-    run_id = spec.run_id(digests)
-    paths = RunPaths((out or runs / run_id).absolute())
+    plan = _plan_of(spec, digests, checkpoints)
+    paths = RunPaths((out or runs / plan["run_id"]).absolute())
     if paths.plan.exists():
-        return _same(open_run(paths.root), run_id)
+        return _same(open_run(paths.root), plan["run_id"])
     _refuse_strangers(paths)
-    plan: dict[str, Any] = {
-        "format": RUN_FORMAT,
-        "run_id": run_id,
-        "spec": spec.as_dict(),
-        "digests": digests,
-        "checkpoints": checkpoints,
-    }
     ahead = spec.infer.device == "cuda" if ahead is None else ahead
-    work = partial(_ahead, paths, spec, plan, len(files), meanwhile) if ahead else lambda _: None
+    work: Work = partial(_ahead, paths, spec, plan, len(files), meanwhile) if ahead else _nothing
     with beside(work) as (arrived, coming):
         place = cache or paths.default_cache
         pixels = ensure_cache(place, split.images, files, spec.preprocess, progress, arrived=arrived)
-    engine, publish = coming.result() or (
-        _engine_plan(spec, checkpoints, pixels.count, pixels.pixels()),
-        None,
-    )
+    engine, publish = coming.result()
+    engine = engine or _engine_plan(spec, checkpoints, pixels.count, pixels.pixels())
     plan |= {
         "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
@@ -148,9 +140,21 @@ def prepare_run(
     if sample:
         plan["recalibration"] = {"images": sample, "digest": sample_cache(sample, spec, place).digest}
     run = _write(paths, plan | engine, _tables(paths, source, pixels))
-    if publish:
-        publish()
+    publish()
     return run
+
+
+def _nothing(_: Rows) -> tuple[dict[str, Any], Publish]:
+    """Neither choose an engine nor predict."""
+    return {}, lambda: None
+
+
+def _plan_of(
+    spec: SweepSpec, digests: Mapping[str, str], checkpoints: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what of a plan is known before its images are decoded."""
+    known = {"spec": spec.as_dict(), "digests": digests, "checkpoints": checkpoints}
+    return {"format": RUN_FORMAT, "run_id": spec.run_id(digests), **known}
 
 
 def _ahead(
@@ -160,14 +164,15 @@ def _ahead(
     count: int,
     meanwhile: Meanwhile | None,
     rows: Rows,
-) -> tuple[dict[str, Any], Publish | None] | None:
-    """Choose the engine by the first images that arrive, and predict; None where none do, as they are decoded."""
-    few = list(islice(rows, max(spec.infer.batch_size, *BATCHES)))
-    if not few:
-        return None
+) -> tuple[dict[str, Any], Publish]:
+    """Choose the engine by the first images that arrive, and predict; {} where they do not come."""
+    wanted = min(count, max(spec.infer.batch_size, *BATCHES))
+    few = list(islice(rows, wanted))
+    if len(few) < wanted:
+        return _nothing(rows)
     engine = _engine_plan(spec, plan["checkpoints"], count, np.stack(few))
     run = Run(paths, replace(spec, infer=InferSpec(**engine["infer"])), plan | engine)
-    return engine, meanwhile(run, chain(few, rows)) if meanwhile else None
+    return engine, meanwhile(run, chain(few, rows)) if meanwhile else lambda: None
 
 
 def _input_digests(
