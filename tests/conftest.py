@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,6 +72,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             gpu = _gpu_works() if gpu is None else gpu
             if not gpu:
                 item.add_marker(pytest.mark.skip(reason="[gpu] no NVIDIA GPU that works with this torch"))
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Return the node that Playwright brings; a plain Debian lacks a library of it."""
+    from playwright._impl._driver import compute_driver_executable
+
+    program = compute_driver_executable()[0]
+    if subprocess.run([program, "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("[browser] Playwright's node does not run here; apt install libatomic1")
+    return program
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from playwright._impl._driver import compute_driver_executable
 
 from analysis.caseset.files import image_stems
 from analysis.caseset.keys import case_key
@@ -42,7 +41,7 @@ console.log(JSON.stringify({ plan, faults, key, each: oneEach(plan), owners: pat
     ids=["pairs", "threes", "single", "few", "mixed"],
 )
 def test_the_browser_plans_as_the_command_does(
-    tmp_path: Path, sizes: list[int], block_size: int, patients: bool, several: bool
+    tmp_path: Path, node: str, sizes: list[int], block_size: int, patients: bool, several: bool
 ) -> None:  # fmt: skip
     draw = random.Random(1)
     rows = []
@@ -65,7 +64,7 @@ def test_the_browser_plans_as_the_command_does(
     pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
     (tmp_path / "program.mjs").write_text(PROGRAM % (ROOT / "static/handover/casekeys.mjs").as_uri())
     done = subprocess.run(
-        [compute_driver_executable()[0], tmp_path / "program.mjs", tmp_path / "list.csv", str(block_size)],
+        [node, tmp_path / "program.mjs", tmp_path / "list.csv", str(block_size)],
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     came = json.loads(done.stdout)

@@ -4,14 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from playwright._impl._driver import compute_driver_executable
 
 HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.test.mjs")), ids=lambda path: path.name)
-def test_module(path: Path) -> None:
-    node = compute_driver_executable()[0]
+def test_module(path: Path, node: str) -> None:
     done = subprocess.run(
         [node, "--test", str(path)], capture_output=True, text=True, timeout=120, check=False
     )

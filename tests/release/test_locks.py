@@ -1,5 +1,6 @@
 """The locks hold what the requirements name, every package with hashes, and no address of a registry."""
 
+import platform
 import re
 import sys
 from importlib import metadata
@@ -21,9 +22,10 @@ def required(name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith("-r")]
 
 
-def pinned(path: Path, python: str) -> dict[str, set[str]]:
-    """Return the versions of each package in a lock that are meant for a Python on Linux."""
-    here = {"python_version": python, "python_full_version": f"{python}.9", "sys_platform": "linux"}
+def pinned(path: Path, python: str, full: str = "") -> dict[str, set[str]]:
+    """Return the versions of each package in a lock that are meant for a Python on Linux; `full`: its full version."""
+    full = full or f"{python}.9"
+    here = {"python_version": python, "python_full_version": full, "sys_platform": "linux"}
     found: dict[str, set[str]] = {}
     for block in blocks(path.read_text(encoding="utf-8")).values():
         for line in re.findall(r"^([a-z0-9].*?) \\$", block, re.MULTILINE):
@@ -31,6 +33,12 @@ def pinned(path: Path, python: str) -> dict[str, set[str]]:
             if requirement.marker is None or requirement.marker.evaluate(here):
                 found.setdefault(requirement.name, set()).add(str(requirement.specifier))
     return found
+
+
+def pinned_here(kind: str) -> dict[str, set[str]]:
+    """Return the versions that this very Python is given."""
+    python = f"3.{sys.version_info.minor}"
+    return pinned(LOCKS / f"py3{sys.version_info.minor}-{kind}.txt", python, platform.python_version())
 
 
 def test_there_is_a_lock_for_each_python_and_build() -> None:
@@ -76,9 +84,7 @@ def test_the_cpu_lock_is_the_other_without_what_a_gpu_needs(python: str) -> None
 
 def test_this_environment_is_what_a_lock_says() -> None:
     """What `make` installed here is what the lock of this Python names; only torch's build may differ."""
-    tag = f"py3{sys.version_info.minor}"
-    python = f"3.{sys.version_info.minor}"
-    locked = pinned(LOCKS / f"{tag}-cpu.txt", python) | pinned(LOCKS / f"{tag}-tests.txt", python)
+    locked = pinned_here("cpu") | pinned_here("tests")
     there = {canonicalize_name(each.metadata["Name"]): each.version for each in metadata.distributions()}
     differing = {
         name: there.get(name)
@@ -90,11 +96,9 @@ def test_this_environment_is_what_a_lock_says() -> None:
 
 def test_a_lock_holds_all_that_its_packages_need() -> None:
     """Nothing is resolved at installation, so what a package asks for must be there, on this system too."""
-    python = f"3.{sys.version_info.minor}"
-    tag = f"py3{sys.version_info.minor}"
-    product = pinned(LOCKS / f"{tag}-cpu.txt", python)
+    product = pinned_here("cpu")
     lacking = []
-    for locked in (product, product | pinned(LOCKS / f"{tag}-tests.txt", python)):
+    for locked in (product, product | pinned_here("tests")):
         for name in locked.keys() & {
             canonicalize_name(each.metadata["Name"]) for each in metadata.distributions()
         }:

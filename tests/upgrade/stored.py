@@ -47,7 +47,8 @@ def unpack(name: str, root: Path) -> None:
     A site knows a few whole paths: those of its ledger and of the plans of its runs.
     """
     with tarfile.open(HERE / f"{name}.tar.xz") as archive:
-        archive.extractall(root, filter="tar")
+        # Debian 12's own Python 3.11.2 knows no filters yet.
+        archive.extractall(root, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
     old = json.loads((root / "stored.json").read_text(encoding="utf-8"))["root"]
     for plan in (root / "site" / "runs").glob("*/plan.json"):
         plan.write_text(plan.read_text(encoding="utf-8").replace(old, str(root)), encoding="utf-8")

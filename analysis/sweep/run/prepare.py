@@ -77,7 +77,8 @@ class Run:
 
 
 Publish = Callable[[], object]
-Work = Callable[[Rows], tuple[dict[str, Any], Publish]]
+Begun = tuple[dict[str, Any], Publish]
+Work = Callable[[Rows], Begun]
 Meanwhile = Callable[[Run, Rows], Publish]
 """Predicts while images are decoded, and returns what writes the scores (`analysis.sweep.run.units.predict_first`)."""
 
@@ -118,14 +119,13 @@ def prepare_run(
     files = locate_images(split, spec.data)
     sample, sampled = sample_of(spec, source.train)
     checkpoints, notes = _checked_checkpoints(spec, progress)
-    digests = _input_digests(checkpoints, split.images, files) | source.digests | own_code(spec) | sampled
-    plan = _plan_of(spec, digests, checkpoints)
+    plan = _first_plan(spec, source, files, checkpoints, sampled)
     paths = RunPaths((out or runs / plan["run_id"]).absolute())
     if paths.plan.exists():
         return _same(open_run(paths.root), plan["run_id"])
     _refuse_strangers(paths)
     ahead = spec.infer.device == "cuda" if ahead is None else ahead
-    work: Work = partial(_ahead, paths, spec, plan, len(files), meanwhile) if ahead else _nothing
+    work: Work = partial(_ahead, Run(paths, spec, plan), len(files), meanwhile) if ahead else _nothing
     with beside(work) as (arrived, coming):
         place = cache or paths.default_cache
         pixels = ensure_cache(place, split.images, files, spec.preprocess, progress, arrived=arrived)
@@ -144,47 +144,39 @@ def prepare_run(
     return run
 
 
-def _nothing(_: Rows) -> tuple[dict[str, Any], Publish]:
+def _nothing(_: Rows) -> Begun:
     """Neither choose an engine nor predict."""
     return {}, lambda: None
 
 
-def _plan_of(
-    spec: SweepSpec, digests: Mapping[str, str], checkpoints: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Return what of a plan is known before its images are decoded."""
-    known = {"spec": spec.as_dict(), "digests": digests, "checkpoints": checkpoints}
-    return {"format": RUN_FORMAT, "run_id": spec.run_id(digests), **known}
-
-
-def _ahead(
-    paths: RunPaths,
-    spec: SweepSpec,
-    plan: dict[str, Any],
-    count: int,
-    meanwhile: Meanwhile | None,
-    rows: Rows,
-) -> tuple[dict[str, Any], Publish]:
+def _ahead(run: Run, count: int, meanwhile: Meanwhile | None, rows: Rows) -> Begun:
     """Choose the engine by the first images that arrive, and predict; {} where they do not come."""
-    wanted = min(count, max(spec.infer.batch_size, *BATCHES))
+    wanted = min(count, max(run.spec.infer.batch_size, *BATCHES))
     few = list(islice(rows, wanted))
     if len(few) < wanted:
         return _nothing(rows)
-    engine = _engine_plan(spec, plan["checkpoints"], count, np.stack(few))
-    run = Run(paths, replace(spec, infer=InferSpec(**engine["infer"])), plan | engine)
-    return engine, meanwhile(run, chain(few, rows)) if meanwhile else lambda: None
+    engine = _engine_plan(run.spec, run.plan["checkpoints"], count, np.stack(few))
+    if not meanwhile:
+        return engine, lambda: None
+    spec = replace(run.spec, infer=InferSpec(**engine["infer"]))
+    return engine, meanwhile(Run(run.paths, spec, {**run.plan, **engine}), chain(few, rows))
 
 
-def _input_digests(
-    checkpoints: Sequence[Mapping[str, Any]], images: Sequence[str], files: Sequence[Path]
-) -> dict[str, str]:
-    """Return the SHA-256 of each checkpoint, and of the names and sizes of all images."""
+def _first_plan(
+    spec: SweepSpec, source: Source, files: Sequence[Path], checkpoints: list[dict[str, Any]],
+    sampled: dict[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    """Return what of a plan is known before the images are decoded; of them the names and sizes."""
     digests = {
         "-".join(["checkpoint", *(str(c[key]) for key in ("condition", "seed") if key in c)]): c["sha256"]
         for c in checkpoints
     }
-    listing = json.dumps([[name, file.stat().st_size] for name, file in zip(images, files, strict=True)])
-    return digests | {"images": sha256_bytes(listing.encode())}
+    listing = json.dumps(
+        [[name, file.stat().st_size] for name, file in zip(source.split.images, files, strict=True)]
+    )
+    digests |= source.digests | own_code(spec) | sampled | {"images": sha256_bytes(listing.encode())}
+    known = {"spec": spec.as_dict(), "digests": digests, "checkpoints": checkpoints}
+    return {"format": RUN_FORMAT, "run_id": spec.run_id(digests), **known}
 
 
 def open_run(out: Path) -> Run:
