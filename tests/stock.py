@@ -14,6 +14,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+from django.conf import settings
 from django.contrib.auth import base_user
 from django.contrib.auth.hashers import make_password
 from PIL import Image
@@ -25,6 +26,8 @@ from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.cases import loader
 from readerstudy.cases.decoder import decode_image
+from readerstudy.cases.models import Case
+from readerstudy.cases.storage import study_folder
 from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle, signoff
 from readerstudy.study.duties import add_member
@@ -215,3 +218,8 @@ def fresh(stock: Stock) -> Stock:
     study = Study.objects.get(pk=stock.study.pk)
     readers = tuple(study.readers.select_related("study", "person"))
     return replace(stock, study=study, readers=readers, **people)
+
+
+def frame_path(case: Case, frames_root: Path | None = None) -> Path:
+    """Return where the first frame file of a case lies, by default under settings.FRAMES_ROOT."""
+    return study_folder(frames_root or settings.FRAMES_ROOT, case.study) / case.frame.storage_name

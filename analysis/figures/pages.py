@@ -113,17 +113,13 @@ def draw_class_counts(classes: pd.DataFrame, *, theme: ThemeName = "light") -> F
     return figure
 
 
-HISTORY = ("seed", "epoch", "train_loss", "val_loss", "val_map", "best")
-"""The columns of a history that the figure reads; `val_map` may be blank."""
-
-
 def draw_training(history: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
     """Draw training and validation loss, and mean AP, of each seed; a dot marks the epoch that was kept.
 
     Parameters
     ----------
-    history: one row per seed and epoch with the columns HISTORY; losses 0 or more, `val_map` 0 to 1 or blank,
-        `best` 1 where the validation loss was the lowest so far.
+    history: one row per seed and epoch with the columns seed, epoch, train_loss, val_loss (losses 0 or more), val_map
+        (0 to 1 or blank), and best, 1 where the validation loss was the lowest so far.
     theme: ground and colours.
     """
     colors = THEMES[theme]

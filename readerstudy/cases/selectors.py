@@ -69,11 +69,6 @@ def frame_json(frame: Frame) -> dict[str, Any]:
     }
 
 
-def frame_path(case: Case, frames_root: Path | None = None) -> Path:
-    """Return where the first frame file of a case lies, by default under settings.FRAMES_ROOT."""
-    return study_folder(frames_root or settings.FRAMES_ROOT, case.study) / case.frame.storage_name
-
-
 def frame_bytes(case: Case, frames_root: Path | None = None, position: int = 0) -> bytes:
     """Return the frame file of an image of a case after checking its digest.
 

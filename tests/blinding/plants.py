@@ -11,9 +11,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from readerstudy.cases.models import Case, Frame
-from readerstudy.cases.selectors import cases_of, frame_path
+from readerstudy.cases.selectors import cases_of
 from readerstudy.study.models import Assignment
-from tests.stock import Stock
+from tests.stock import Stock, frame_path
 
 Arms = dict[str, int]
 Plant = Callable[[Stock, Arms], None]

@@ -18,10 +18,11 @@ from readerstudy.cases import loader
 from readerstudy.cases.frame import decode_curve, decode_frame
 from readerstudy.cases.loader import AlreadyLoadedError, CaseSetRefusedError, load_case_set
 from readerstudy.cases.models import Case, CaseSet, Frame
-from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json, frame_path
+from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json
 from readerstudy.cases.storage import StorageError, study_folder
 from readerstudy.cases.window import WindowRule
 from tests.cases.images import blind_half, dicom, greys, png
+from tests.stock import frame_path
 
 pytestmark = pytest.mark.django_db
 

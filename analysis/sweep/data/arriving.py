@@ -4,20 +4,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Made = TypeVar("Made")
 Rows = Iterator[NDArray[np.uint8]]
 """Decoded images, one after the other, each uint8 size x size (in colour x 3)."""
 
 
 @contextmanager
 def beside(
-    work: Callable[[Rows], Made],
-) -> Iterator[tuple[Callable[[NDArray[np.uint8]], None], Future[Made]]]:
+    work: Callable[[Rows], Any],
+) -> Iterator[tuple[Callable[[NDArray[np.uint8]], None], Future[Any]]]:
     """Work in a thread on what the block hands over; give the block what to hand an image to, and the future result.
 
     The end of the block is the end of the images, and waits for the work. Where the block raises, what the work has not

@@ -15,13 +15,14 @@ from PIL import Image
 
 from readerstudy.cases.frame import decode_frame, encode_frame, pad_frame, straight
 from readerstudy.cases.models import Case, Frame
-from readerstudy.cases.selectors import cases_of, frame_path
+from readerstudy.cases.selectors import cases_of
 from tests.blinding.channels import Check, Scene
 from tests.blinding.channels.scalars import alarms, features
 from tests.blinding.crowd import payload
 from tests.blinding.plants import by_middleware
 from tests.blinding.visit import thrown_away
 from tests.guards import drop_guards
+from tests.stock import frame_path
 
 Pixels = Callable[[np.ndarray], np.ndarray]
 ENVELOPE = 40_000
