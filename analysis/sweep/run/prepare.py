@@ -77,8 +77,6 @@ class Run:
 
 
 Publish = Callable[[], object]
-Begun = tuple[dict[str, Any], Publish]
-Work = Callable[[Rows], Begun]
 Meanwhile = Callable[[Run, Rows], Publish]
 """Predicts while images are decoded, and returns what writes the scores (`analysis.sweep.run.units.predict_first`)."""
 
@@ -125,7 +123,7 @@ def prepare_run(
         return _same(open_run(paths.root), plan["run_id"])
     _refuse_strangers(paths)
     ahead = spec.infer.device == "cuda" if ahead is None else ahead
-    work: Work = partial(_ahead, Run(paths, spec, plan), len(files), meanwhile) if ahead else _nothing
+    work = partial(_ahead, Run(paths, spec, plan), len(files) if ahead else 0, meanwhile)
     with beside(work) as (arrived, coming):
         place = cache or paths.default_cache
         pixels = ensure_cache(place, split.images, files, spec.preprocess, progress, arrived=arrived)
@@ -139,22 +137,17 @@ def prepare_run(
     }
     if sample:
         plan["recalibration"] = {"images": sample, "digest": sample_cache(sample, spec, place).digest}
-    run = _write(paths, plan | engine, _tables(paths, source, pixels))
+    run = _write(paths, plan | engine, source, pixels)
     publish()
     return run
 
 
-def _nothing(_: Rows) -> Begun:
-    """Neither choose an engine nor predict."""
-    return {}, lambda: None
-
-
-def _ahead(run: Run, count: int, meanwhile: Meanwhile | None, rows: Rows) -> Begun:
-    """Choose the engine by the first images that arrive, and predict; {} where they do not come."""
+def _ahead(run: Run, count: int, meanwhile: Meanwhile | None, rows: Rows) -> tuple[dict[str, Any], Publish]:
+    """Choose the engine by the first of `count` images that arrive, and predict; {} where they do not come."""
     wanted = min(count, max(run.spec.infer.batch_size, *BATCHES))
     few = list(islice(rows, wanted))
-    if len(few) < wanted:
-        return _nothing(rows)
+    if not few or len(few) < wanted:
+        return {}, lambda: None
     engine = _engine_plan(run.spec, run.plan["checkpoints"], count, np.stack(few))
     if not meanwhile:
         return engine, lambda: None
@@ -302,13 +295,6 @@ def _engine_plan(
     }
 
 
-def _tables(paths: RunPaths, source: Source, pixels: ImageCache) -> dict[Path, pd.DataFrame]:
-    """Return the tables of a run that are known before it is computed."""
-    found = {getattr(paths, name): table for name, table in source.tables().items()}
-    stored = pd.DataFrame({"image": source.split.images, "stored_sha256": pixels.stored})
-    return found | {paths.custody: stored}
-
-
 def _warnings(source: Source, pixels: ImageCache, spec: SweepSpec) -> list[str]:
     found = source.warnings
     if len(spec.axis) == 1 or (spec.axis[0] != DENSE and not spec.prune.reference):
@@ -320,8 +306,10 @@ def _warnings(source: Source, pixels: ImageCache, spec: SweepSpec) -> list[str]:
     return found + colour_notes(pixels, source.split.images)
 
 
-def _write(paths: RunPaths, plan: dict[str, Any], tables: Mapping[Path, pd.DataFrame]) -> Run:
-    """Write the tables, then the plan: its presence says that the run is prepared."""
+def _write(paths: RunPaths, plan: dict[str, Any], source: Source, pixels: ImageCache) -> Run:
+    """Write the tables that are known before a run is computed, then the plan: it says that the run is prepared."""
+    tables = {getattr(paths, name): table for name, table in source.tables().items()}
+    tables[paths.custody] = pd.DataFrame({"image": source.split.images, "stored_sha256": pixels.stored})
     for file, table in tables.items():
         write_whole(file, table.to_csv(index=False).encode())
     plan["tables"] = {file.name: sha256_file(file) for file in tables}
