@@ -98,12 +98,11 @@ def _check(name: str, size: int) -> None:
             f"expected names of at most {DEEPEST} parts of up to {LONGEST} bytes, which begin with no dot, got "
             f"{name[:200]!r}; rename or leave out this file"
         )
-    ending = PurePosixPath(name).suffix.lower()
+    ending, wanted = PurePosixPath(name).suffix.lower(), ", ".join((*IMAGES, *TABLES))
     # Archives often name a DICOM file without an ending, or by its UID, which ends in digits.
     if ending not in (*TABLES, *IMAGES) and not re.fullmatch(r"(\.\d+)?", ending):
         raise InputError(
-            f"expected images and tables ({', '.join((*IMAGES, *TABLES))}; DICOM also without an ending), "
-            f"got {name!r}; leave it out"
+            f"expected an image or table ({wanted}; DICOM also without an ending), got {name!r}; leave it out"
         )
     if not 0 < size <= MAXIMUM_BYTES:
         raise InputError(

@@ -149,10 +149,8 @@ def _ahead(run: Run, count: int, meanwhile: Meanwhile | None, rows: Rows) -> tup
     if not few or len(few) < wanted:
         return {}, lambda: None
     engine = _engine_plan(run.spec, run.plan["checkpoints"], count, np.stack(few))
-    if not meanwhile:
-        return engine, lambda: None
-    spec = replace(run.spec, infer=InferSpec(**engine["infer"]))
-    return engine, meanwhile(Run(run.paths, spec, {**run.plan, **engine}), chain(few, rows))
+    begun = Run(run.paths, replace(run.spec, infer=InferSpec(**engine["infer"])), {**run.plan, **engine})
+    return engine, meanwhile(begun, chain(few, rows)) if meanwhile else lambda: None
 
 
 def _first_plan(
