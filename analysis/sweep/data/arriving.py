@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from queue import SimpleQueue
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,9 @@ def beside(
         try:
             yield queue.put, coming
         except BaseException:
-            while not queue.empty():
-                queue.get()
+            with suppress(Empty):  # the work takes from it too, so that asking first whether any is there could hang
+                while True:
+                    queue.get_nowait()
             raise
         finally:
             queue.put(None)
