@@ -6,16 +6,15 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from playwright.sync_api import FloatRect, Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.study.design.drafts import revise_protocol
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from tests import stock
 from tests.browser.chromium import until
-from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
+from tests.browser.conftest import sign_in_as
+from tests.browser.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -35,11 +34,8 @@ def site(
             tmp_path_factory.mktemp("four"), pairs=3, roles=ROLES, reading=False, locked=False,
             protocol=Protocol(layout="side_by_side"),
         )  # fmt: skip
-        server = LiveServer("127.0.0.1")
-        yield server.url, made
-        server.stop()
-        _empty_the_audit_trail()
-        call_command("flush", verbosity=0, interactive=False)
+        with served(made.study) as live:
+            yield live.url, made
 
 
 def box(page: Page, selector: str, number: int = 0) -> FloatRect:

@@ -7,9 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from playwright.sync_api import Page, expect
-from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
@@ -19,7 +17,8 @@ from readerstudy.study.protocol.questions import Question
 from readerstudy.study.reading.answering import save_answers
 from readerstudy.study.reading.stages import place_of
 from tests import stock
-from tests.browser.conftest import _empty_the_audit_trail, lock, sign_in_as
+from tests.browser.conftest import lock, sign_in_as
+from tests.browser.served import served
 from tests.results.readings import given
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -46,11 +45,8 @@ def site(
             tmp_path_factory.mktemp("several"), pairs=4, roles=ROLES, reading=False, locked=False,
             protocol=replace(Protocol(), questions=ASKED),
         )  # fmt: skip
-        server = LiveServer("127.0.0.1")
-        yield server.url, made
-        server.stop()
-        _empty_the_audit_trail()
-        call_command("flush", verbosity=0, interactive=False)
+        with served(made.study) as live:
+            yield live.url, made
 
 
 def test_a_study_of_two_images_to_a_case_goes_the_whole_way(

@@ -33,7 +33,9 @@ def beside(
         try:
             yield queue.put, coming
         except BaseException:
-            with suppress(Empty):  # the work takes from it too, so that asking first whether any is there could hang
+            with suppress(
+                Empty
+            ):  # the work takes from it too, so that asking first whether any is there could hang
                 while True:
                     queue.get_nowait()
             raise
