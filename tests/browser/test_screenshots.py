@@ -208,7 +208,8 @@ def _running_sweep() -> None:
     at_work = {DONE_UNITS: 11_800, DONE_UNITS + 13: 4_200, DONE_UNITS + 33: 17_350}
     for place in range(600):
         seed, share = divmod(place, 20)
-        unit = Unit(run=run, place=place, key=f"seed-{seed}_sparsity-{share / 20:.2f}", member=seed)
+        level = f"{share / 20:.2f}"
+        unit = Unit(run=run, place=place, key=f"seed-{seed}_sparsity-{level}", member=seed, condition=level)
         if place < DONE_UNITS:
             unit.state, unit.artefacts = UnitState.DONE, {"scores.npy": "ab" * 32}
             unit.started_at = began + timedelta(seconds=40 * place)

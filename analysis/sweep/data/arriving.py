@@ -33,9 +33,8 @@ def beside(
         try:
             yield queue.put, coming
         except BaseException:
-            with suppress(
-                Empty
-            ):  # the work takes from it too, so that asking first whether any is there could hang
+            # The work takes from it too: to ask first whether any is there could hang.
+            with suppress(Empty):
                 while True:
                     queue.get_nowait()
             raise
