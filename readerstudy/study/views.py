@@ -15,10 +15,9 @@ from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study import visibility as guard
 from readerstudy.study.design import lifecycle
-from readerstudy.study.design.estimand import method_of
 from readerstudy.study.design.locking import METHOD
 from readerstudy.study.design.protocol_forms import NewStudy
-from readerstudy.study.design.protocol_views import before_lock
+from readerstudy.study.design.protocol_views import before_lock, in_words
 from readerstudy.study.design.signoff import progress_of as progress_of_images
 from readerstudy.study.design.terms import sets_of
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
@@ -84,10 +83,9 @@ def lock(request: HttpRequest, study: Study) -> HttpResponse:
     """Show everything that the lock would freeze, and ask for the study's short name."""
     context = {
         **_detail(study),
-        "method": method_of(study, Protocol.from_json(study.protocol)),
+        **in_words(study),
         "analysis": METHOD,
         "sets": sets_of(study),
-        "practice_cases": Case.objects.filter(study=study.practice_key).count() if study.practice_key else 0,
         "looked": progress_of_images(study),
         "orders": [(each, commitment(bytes(each.order_seed))) for each in readers_of(study)],
     }
@@ -130,7 +128,6 @@ def _detail(study: Study) -> dict[str, Any]:
         "phases": _phases(study.phase),
         "progress": progress_of(study),
         "cases": Case.objects.filter(study=study.key).count(),
-        "protocol": Protocol.from_json(study.protocol),
         "reason_form": Reason(),
         "proposals": waiting_proposals(study),
         "heads": heads(study.key),

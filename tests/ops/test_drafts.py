@@ -1,5 +1,7 @@
 """A draft is no trap: its cases can be exchanged, readers or not, and it can go; its lock shows everything and asks."""
 
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,9 @@ from readerstudy.study.design.terms import change
 from readerstudy.study.models import Reader, Study
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import NotThisPersonError, PhaseError, StudyError
-from readerstudy.study.protocol import Protocol
+from readerstudy.study.protocol import Level, Protocol, Question
+from readerstudy.study.protocol import PracticeNote as Note
+from readerstudy.study.protocol.questions import After, Measure
 from tests.stock import Stock, decoded_here, look_for_names, make_case_set, person
 
 pytestmark = pytest.mark.django_db
@@ -219,3 +223,65 @@ def test_the_lock_shows_what_it_freezes_and_asks_for_the_name(stock: Stock, stud
     client.post("/studies/fresh/steps/lock/", {"confirm": "fresh"})
     assert Study.objects.get(slug="fresh").phase == "locked"
     assert client.get("/studies/fresh/lock/").status_code == 404
+
+
+WORDS = Measure("Sharpness", "low", "less sharp", "sharper", "equivalence", 0.5)
+SCALE = Question("sharp", "How sharp?", "ordinal", (Level(1, "dull"), Level(2, "sharp")), endpoint=WORDS)
+NEXT = Question("why", "Why?", "text", after=After("sharp", (1,)))
+ASKED = Protocol(
+    questions=(SCALE, NEXT), endpoints=("sharp",), design="overlapping blocks", repeat_fraction=0.2, session_cases=7,
+    image_least=300, shortest_s=2.0,
+)  # fmt: skip
+OTHER: dict[str, Any] = {
+    "instructions": "Read *slowly*.", "consent": "I agree to *this*.", "ending": "Thank *you*.", "shown": ("sex",),
+    "window_rule": "full", "design": "own cases", "planned_readers": 9, "endpoints": (), "alpha": 0.01,
+    "multiplicity": "none", "practice": (Note("a" * 32, "It was a cyst."),), "reading_blocks": 4, "anchor_cases": 11,
+    "repeat_fraction": 0.4, "repeat_gap_cases": 13, "repeat_gap_hours": 30.0, "session_cases": 8,
+    "session_hours": 12.0, "break_minutes": 25, "break_cases": 17, "back": "session", "display_check": "block",
+    "image_least": 400, "image_small": "block", "layout": "stacked", "shortest_s": 3.0, "longest_s": 900.0,
+    "primary_method": "theta_set", "subgroups": ("n_findings",), "estimand": "Another.", "exclusion": "None at all.",
+    "stopping": "At noon.", "replacement": "Nobody.",
+}  # fmt: skip
+"""Of each field of a protocol another value than in ASKED."""
+QUESTIONS = [
+    replace(SCALE, text="How blurred?"),
+    replace(SCALE, levels=(Level(1, "dull"), Level(2, "clear"))),
+    replace(SCALE, help="Look at the edges."),
+    replace(SCALE, allow_cannot_assess=False),
+    replace(SCALE, endpoint=replace(WORDS, margin=0.25)),
+    replace(SCALE, endpoint=replace(WORDS, aim="non-inferiority")),
+    replace(SCALE, endpoint=replace(WORDS, worse="high")),
+]
+FOLLOW_UPS = [
+    replace(NEXT, after=After("sharp", (2,))),
+    replace(NEXT, required=False),
+    replace(NEXT, longest=99),
+    replace(NEXT, kind="mark"),
+    replace(NEXT, kind="mark", most=3),
+    replace(NEXT, kind="mark", shapes=("point",)),
+    replace(NEXT, kind="number", minimum=1.0),
+    replace(NEXT, kind="number", whole=True),
+]
+
+
+def test_the_lock_tells_in_words_everything_that_a_protocol_can_say(stock: Stock, study: Study) -> None:
+    """No two protocols that differ have the same page."""
+    changed = {name: replace(ASKED, **{name: value}) for name, value in OTHER.items()}
+    assert {field.name for field in fields(Protocol)} == {*changed, "questions"}
+    for number, question in enumerate(QUESTIONS):
+        changed[f"question {number}"] = replace(ASKED, questions=(question, NEXT))
+    for number, question in enumerate(FOLLOW_UPS):
+        changed[f"follow-up {number}"] = replace(ASKED, questions=(SCALE, question))
+    client = Client()
+    client.force_login(stock.alice)
+    told: dict[str, str] = {}
+    for name, protocol in {"as asked": ASKED, **changed}.items():
+        protocol.check()
+        Study.objects.filter(pk=study.pk).update(protocol=protocol.as_json())
+        page = client.get("/studies/fresh/lock/").content.decode()
+        text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page[page.index('id="questions"') :]))
+        assert not {"theta_set", "u_centred", "holm", "dicom", "n_findings"} & {
+            *text.split("In the locked")[0].split()
+        }
+        assert text not in told, f"{name}: the page says the same as for '{told[text]}'"
+        told[text] = name

@@ -18,7 +18,6 @@ from readerstudy.cases.selectors import frame_json
 from readerstudy.cases.terms import LONGEST, Wording
 from readerstudy.study.design import signoff
 from readerstudy.study.design import terms as study_terms
-from readerstudy.study.design.terms import sets_of, waiting
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
 from readerstudy.study.phases import BEFORE_CLOSE, Phase
@@ -100,7 +99,7 @@ def images(request: HttpRequest, study: Study) -> HttpResponse:
     """Show the next image to look at, or how many were found clear."""
     person = signed_in(request)
     draft = study.phase == Phase.DRAFT
-    if draft and waiting(study, person):
+    if draft and study_terms.waiting(study, person):
         return redirect("study:terms", slug=study.slug)
     frame = signoff.next_image(study, person) if draft else None
     context = {
@@ -108,7 +107,7 @@ def images(request: HttpRequest, study: Study) -> HttpResponse:
         "progress": signoff.progress_of(study),
         "frame": frame,
         "source": None if frame is None else _source(study, frame),
-        "synthetic": any(each.synthetic for each in sets_of(study)),
+        "synthetic": any(each.synthetic for each in study_terms.sets_of(study)),
     }
     return render(request, "study/images.html", context)
 

@@ -31,18 +31,11 @@ from readerstudy.study.visibility import admin_page, admin_step, may_create_stud
 @admin_page("GET")
 def protocol(request: HttpRequest, study: Study) -> HttpResponse:
     """Show the whole protocol, part by part, and what is still open before the lock."""
-    now = Protocol.from_json(study.protocol)
     context = {
         **before_lock(study),
-        "protocol": now,
-        "method": method_of(study, now),
-        "instructions": render_markdown(now.instructions),
-        "consent": render_markdown(now.consent),
-        "ending": render_markdown(now.ending),
-        "questions": [_drawn(question, now) for question in now.questions],
+        **in_words(study),
         "kinds": [{"kind": kind, "name": name, "about": about} for kind, (name, about) in KIND_NAMES.items()],
         "cases": CaseSet.objects.filter(study=study.key).first(),
-        "practice_cases": Case.objects.filter(study=study.practice_key).count() if study.practice_key else 0,
         "copy_form": CopyStudy(initial={"title": f"{study.title} (copy)", "slug": f"{study.slug[:55]}-copy"}),
         "may_create": may_create_studies(signed_in(request)),
     }
@@ -92,8 +85,7 @@ def question_step(request: HttpRequest, study: Study, key: str, step: str) -> st
         _store(request, study, drafts.question_removed(now, key))
         return f"The question '{key}' is removed."
     or_404(step in {"up", "down"})
-    moved = drafts.question_moved(now, key, -1 if step == "up" else 1)
-    _store(request, study, moved)
+    _store(request, study, drafts.question_moved(now, key, -1 if step == "up" else 1))
     return ""
 
 
@@ -151,13 +143,11 @@ def _edit(request: HttpRequest, study: Study, kind: QuestionKind, old: Question 
     initial["endpoint"] = old is not None and old.key in now.endpoints
     form = QuestionForm(request.POST or None, kind=kind, protocol=now, old=old, initial=initial)
     if request.method == "POST" and form.is_valid():
-        kept = [form.question if each == old else each for each in now.questions]
-        questions = tuple(kept if old else [*kept, form.question])
-        marked = {*now.endpoints} - {old.key if old else ""} | (
-            {form.question.key} if form.question.endpoint else set()
-        )
-        endpoints = tuple(question.key for question in questions if question.key in marked)
-        changed = replace(now, questions=questions, endpoints=endpoints)
+        new = form.question
+        kept = [new if each == old else each for each in now.questions]
+        questions = tuple(kept if old else [*kept, new])
+        marked = [each for each in questions if (each.endpoint if each is new else each.key in now.endpoints)]
+        changed = replace(now, questions=questions, endpoints=tuple(each.key for each in marked))
         if _revised(request, study, changed, "Question saved.", form.cleaned_data["version"]):
             return redirect("study:protocol", slug=study.slug)
     name, about = KIND_NAMES[kind]
@@ -197,6 +187,18 @@ def before_lock(study: Study) -> dict[str, Any]:
         "hindrances": hindrances_of(study) if draft else [],
         "warnings": warnings_of(study) if draft else [],
         "picture_notes": picture_notes(study) if draft else [],
+    }
+
+
+def in_words(study: Study) -> dict[str, Any]:
+    """Return what pages say of a whole protocol: everything that a lock freezes, in words."""
+    now = Protocol.from_json(study.protocol)
+    return {
+        "protocol": now,
+        "method": method_of(study, now),
+        **{name: render_markdown(getattr(now, name)) for name in ("instructions", "consent", "ending")},
+        "questions": [_drawn(question, now) for question in now.questions],
+        "practice_cases": Case.objects.filter(study=study.practice_key).count() if study.practice_key else 0,
     }
 
 
