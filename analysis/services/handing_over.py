@@ -64,8 +64,8 @@ def read_part(handover: Handover, name: str) -> Row:
 
 
 def fault_of(handover: Handover) -> str:
-    """Return why the last thing that was asked for failed; empty when it did not."""
-    return text_of(folder_of(handover) / "fault.txt")
+    """Return why the last thing that was asked for failed; empty when it did not. What was sent has its name alone."""
+    return text_of(folder_of(handover) / "fault.txt").replace(f"{folder_of(handover)}/images/", "")
 
 
 def keep_part(handover: Handover, name: str, data: bytes) -> None:

@@ -46,7 +46,10 @@ def make(handover_id: int) -> None:
         except OvertakenError:
             continue
         except (RefusedError, OSError) as error:
-            service.keep_part(row, "fault.txt", str(error).encode())
+            told = str(error).replace(
+                f"{service.folder_of(row)}/images/", ""
+            )  # what was sent has its name alone
+            service.keep_part(row, "fault.txt", told.encode())
         except Exception:
             service.keep_part(row, "fault.txt", b"the program failed; the log of the worker says where")
             Handover.objects.filter(pk=row.pk, version=row.version).update(work="")
@@ -130,8 +133,7 @@ def _take(row: Handover) -> Row:
         custody={"unchecked": CUSTODY, **({"patients": told["patients"]} if told.get("patients") else {})},
     )  # fmt: skip
     stems = image_stems(plan["case"])
-    missing = [stem for stem in stems if not (sent / stem).is_file()]
-    if missing:
+    if missing := [stem for stem in stems if not (sent / stem).is_file()]:
         raise service.HandoverError(
             f"expected {len(plan)} images, {len(missing)} have not arrived; send them again"
         )

@@ -180,8 +180,7 @@ def _page(request: HttpRequest, row: Handover, **filled: forms.Form) -> HttpResp
         table = service.read_part(row, "table.json")
         context |= {"cases": len(table.get("cases", ())), "expected": table.get("key_sha256"),
                     "arrived": len(service.arrived(row))}  # fmt: skip
-    place = service.newest_draw(row)
-    if place is not None:
+    if place := service.newest_draw(row):
         drawn = service.read_part(row, f"{place.name}/drawn.json")
         sets: dict[int, dict[str, list[Any]]] = {}
         for number, row_ in enumerate(drawn["rows"]):

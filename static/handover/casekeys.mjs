@@ -17,6 +17,9 @@ const FAMILIES = 2;
 const NO_FINDING = "No Finding";
 const MOST_IMAGES = 4;
 const ROLE = /^[A-Z0-9][A-Z0-9 -]{0,15}$/;
+export const START_BYTES = 132;
+const RASTER = ["\x89PNG\r\n\x1a\n", "\xff\xd8\xff"];
+const NO_PREAMBLE = [...RASTER, "PK", "%PDF", "\x1f\x8b", "GIF8", "MZ", "\x7fELF", "#!", "<"];
 export const PERSONAL = /** @type {const} */ (["view", "sex", "age"]);
 
 /** Read CSV with commas or semicolons, quotes as spreadsheets write them. @param {string} text @returns {string[][]} */
@@ -43,6 +46,20 @@ export function parseCsv(text) {
   }
   rows[rows.length - 1].push(cell.replace(/\r$/, ""));
   return rows.filter((row) => row.some((one) => one !== ""));
+}
+
+/** Read a list in UTF-8, or in UTF-16 with its mark; other bytes are faults of their rows. @param {ArrayBuffer} bytes @returns {{table: string[][], faults: string[]}} */
+export function readList(bytes) {
+  const mark = [...new Uint8Array(bytes, 0, Math.min(2, bytes.byteLength))].join();
+  const table = parseCsv(new TextDecoder(mark === "255,254" ? "utf-16le" : mark === "254,255" ? "utf-16be" : "utf-8").decode(bytes));
+  const faults = table.flatMap((row, number) => (row.join().includes("\uFFFD") ? [`${number ? `row ${number}` : "heading"}: expected a list in UTF-8 (save it as CSV UTF-8), got '${row.join(", ")}'`] : []));
+  return { table, faults };
+}
+
+/** Whether a file that begins so is one that the site takes, as `analysis.picture.picture_format` tells it. @param {ArrayBuffer} bytes its first START_BYTES */
+export function isPicture(bytes) {
+  const start = String.fromCharCode(...new Uint8Array(bytes));
+  return start.slice(128, START_BYTES) === "DICM" ? !NO_PREAMBLE.some((one) => start.startsWith(one)) : RASTER.some((one) => start.startsWith(one));
 }
 
 /** @param {string} text */
@@ -263,7 +280,8 @@ export function oneEach(images) {
 }
 
 /**
- * Return the file of each image, found by its path, its name, or its name without ending, where only one fits.
+ * Return the file of each image, found by its path, its name, or its name without ending, where only one fits
+ * and no other image has it.
  * @template File_ @param {string[]} names @param {{path: string, file: File_}[]} files
  * @returns {{found: Map<string, File_>, faults: string[]}}
  */
@@ -276,12 +294,21 @@ export function findFiles(names, files) {
     for (const key of new Set([path, parts.slice(1).join("/"), last, last.replace(/\.[^.]*$/, "")])) known.set(key, (known.get(key) ?? new Set()).add(file));
   }
   const found = new Map();
+  /** @type {Map<File_, string>} */
+  const owners = new Map();
   const faults = [];
   for (const name of names) {
     const last = name.split("/").at(-1) ?? "";
     const fits = [name, last, last.replace(/\.[^.]*$/, "")].map((key) => known.get(key)).find((one) => one?.size);
-    if (fits?.size === 1) found.set(name, [...fits][0]);
-    else faults.push(`expected one file for '${name}', got ${fits?.size ?? "none"}`);
+    const [file] = fits ?? [];
+    if (!file || fits?.size !== 1) {
+      faults.push(`expected one file for '${name}', got ${fits?.size ?? "none"}`);
+      continue;
+    }
+    const owner = owners.get(file) ?? name;
+    if (owner !== name) faults.push(`expected one image for one file, it fits '${owner}' and '${name}'; list it once, or write the whole path`);
+    owners.set(file, owner);
+    found.set(name, file);
   }
   return { found, faults };
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
-import { checkList, findFiles, keyCsv, oneEach, parseCsv, patientNumbers, planCases, readKey, rolesOf } from "./casekeys.mjs";
+import { START_BYTES, checkList, findFiles, isPicture, keyCsv, oneEach, patientNumbers, planCases, readKey, readList, rolesOf } from "./casekeys.mjs";
 import { HEADER_BYTES, casesOfStudies, readHeader } from "./studies.mjs";
 import { chosenFiles, say } from "../js/choosing.mjs";
 import { sha256 } from "../js/digest.mjs";
@@ -33,7 +33,7 @@ async function check(filled) {
   const { table, faults: unread, words: rule } = await tableOf(list);
   const { chosen, faults, columns } = checkList(table, groups, given.getAll("shown").map(String));
   const { found, faults: missing } = findFiles(chosen.map((row) => row.source), files());
-  const all = unread.length ? unread : [...faults, ...missing];
+  const all = unread.length ? unread : [...faults, ...missing, ...(await strangers(chosen, found))];
   const roles = rolesOf(chosen);
   const each = roles.length < chosen.length ? `, each of ${roles[0]}` : "";
   const words = [`${roles.length} cases${each}, ${files().length} files, columns ${columns.join(", ")}.`, ...rule.slice(0, MOST_FAULTS)];
@@ -51,8 +51,8 @@ async function check(filled) {
 
 /** Read the list; where cases are made by study, with what their files say. @param {File} list */
 async function tableOf(list) {
-  const table = parseCsv(await list.text());
-  if (!find(document, "by-study", HTMLInputElement).checked) return { table, faults: [], words: [] };
+  const { table, faults } = readList(await list.arrayBuffer());
+  if (faults.length || !find(document, "by-study", HTMLInputElement).checked) return { table, faults, words: [] };
   const names = table.slice(1).map((row) => row[table[0].indexOf("image")] ?? "");
   const headers = new Map();
   for (const [name, file] of findFiles(names, files()).found) {
@@ -60,6 +60,15 @@ async function tableOf(list) {
     headers.set(name, readHeader(await head.arrayBuffer().catch(() => new ArrayBuffer(0)))); // a file that has gone says nothing
   }
   return casesOfStudies(table, headers);
+}
+
+/** Name the rows whose files are no pictures, by their first bytes. @param {import("./casekeys.mjs").Chosen[]} chosen @param {Map<string, File>} found */
+async function strangers(chosen, found) {
+  const looked = chosen.map(async ({ source }, at) => {
+    const start = await found.get(source)?.slice(0, START_BYTES).arrayBuffer().catch(() => new ArrayBuffer(0)); // a file that has gone is none
+    return !start || isPicture(start) ? [] : [`row ${at + 1}: expected a PNG, JPEG or DICOM file, got '${source}'`];
+  });
+  return (await Promise.all(looked)).flat();
 }
 
 /** @param {File[]} pictures */

@@ -15,6 +15,8 @@ from analysis.caseset.read import read_key
 from analysis.caseset.write import _with_owners
 from analysis.endpoints import Groups
 from analysis.frames import KEY
+from analysis.picture import ImageRefusedError, picture_format
+from analysis.picture.reading import _FOREIGN, START_BYTES
 from analysis.services.listed import read_listed
 from tests.caseset.sets import origin
 
@@ -92,3 +94,33 @@ def test_the_browser_plans_as_the_command_does(
     numbers = _with_owners(wanted, origin())[0]["patient"]
     assert list(key.images["patient"]) == came["owners"] == numbers.tolist()
     assert list(key.rows.columns[:7]) == [name for name in KEY.names if name not in ("nonce",)][:7]
+
+
+def test_the_browser_takes_the_kinds_of_files_that_the_site_takes(tmp_path: Path, node: str) -> None:
+    """By their first bytes: whatever is refused by those is refused before a key is made and anything is sent."""
+    starts = [
+        b"",
+        b"no image at all",
+        b"\x89PN",
+        b"BM",
+        b"RIFF\0\0\0\0WEBP",
+        *_FOREIGN,
+        b"II*\0",
+        b"\0" * 128,
+    ]
+    starts += [start.ljust(128, b"\0") + b"DICM" for start in starts]
+
+    def taken(start: bytes) -> bool:
+        try:
+            return bool(picture_format(start[:START_BYTES]))
+        except ImageRefusedError:
+            return False
+
+    (tmp_path / "program.mjs").write_text(
+        f'import {{ isPicture }} from "{(ROOT / "static/handover/casekeys.mjs").as_uri()}";\n'
+        f"const starts = {json.dumps([list(start) for start in starts])};\n"
+        "console.log(JSON.stringify(starts.map((one) => isPicture(new Uint8Array(one).buffer))));"
+    )
+    done = subprocess.run([node, tmp_path / "program.mjs"], capture_output=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == [taken(start) for start in starts]
+    assert {taken(start) for start in starts} == {True, False}

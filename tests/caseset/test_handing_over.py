@@ -273,3 +273,24 @@ def test_a_fault_of_the_program_leaves_nobody_waiting(tmp_path: Path, settings: 
         "",
         "the program failed; the log of the worker says where",
     )
+
+
+def test_images_that_are_refused_after_they_were_sent_have_the_names_of_the_key(
+    client: Client, rita: User
+) -> None:
+    """Whoever sent them can find them there; where they lie on the server is nobody's business."""
+    keys = ["a" * 32, "b" * 32]
+    table = {"cases": [{"case": key, "labels": "Mass", "block": 1, "separation_group": key} for key in keys],
+             "key_sha256": "c" * 64, "synthetic": True, "terms": {}, "one_each": False, "shown": [],
+             "burned_in_checked": ""}  # fmt: skip
+    row = handing_over.begin_listed(name="odd", table=table, actor_id=rita.pk)
+    for key in keys:
+        handing_over.receive(row, key, b"no image")
+    handing_over.ask(row, handing_over.TAKE, name="odd")
+    handover_work.make(row.pk)
+    fault = handing_over.fault_of(row)
+    assert "2 of 2 images cannot be handed over" in fault
+    assert [line.split(":")[0] for line in fault.splitlines()[1:]] == keys
+    page = client.get(f"/handovers/{row.token}/").content.decode()
+    assert "column <code>case</code> of your key" in page
+    assert "under-way" not in page

@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkList, findFiles, oneEach, parseCsv, readKey } from "../../static/handover/casekeys.mjs";
+import { checkList, findFiles, oneEach, parseCsv, readKey, readList } from "../../static/handover/casekeys.mjs";
 
 const GROUPS = ["film", "films", "scan", "scans"];
 
 test("a list is read as spreadsheets write it", () => {
   assert.deepEqual(parseCsv('\uFEFFimage;labels\r\n"a;b ""c""";Mass\r\n\r\n'), [["image", "labels"], ['a;b "c"', "Mass"]]);
+});
+
+test("a list in another coding than Unicode is refused by its rows", () => {
+  const list = "image,labels\na,Mass\nb,Pleuraergu\u00DF";
+  /** @param {BufferEncoding} coding @param {string} [mark] */
+  const read = (coding, mark = "") => readList(new Uint8Array(Buffer.from(mark + list, coding)).buffer);
+  const { table } = read("utf8");
+  assert.equal(table[2][1], "Pleuraergu\u00DF");
+  for (const other of [read("utf8", "\uFEFF"), read("utf16le", "\uFEFF")]) assert.deepEqual(other, { table, faults: [] });
+  assert.deepEqual(readList(new Uint8Array(Buffer.from(`\uFEFF${list}`, "utf16le").swap16()).buffer), { table, faults: [] });
+  assert.deepEqual(read("latin1").faults, ["row 2: expected a list in UTF-8 (save it as CSV UTF-8), got 'b, Pleuraergu\uFFFD'"]);
+  assert.deepEqual(readList(new ArrayBuffer(0)), { table: [], faults: [] });
 });
 
 test("every fault of a list is told, by its row", () => {
@@ -21,6 +33,16 @@ test("a file is found where only one fits", () => {
   const { found, faults } = findFiles(["a/1.dcm", "1.dcm", "x/2.png"], files);
   assert.deepEqual([...found], [["a/1.dcm", "top/a/1.dcm"], ["x/2.png", "top/2.dcm"]]);
   assert.deepEqual(faults, ["expected one file for '1.dcm', got 2"]);
+});
+
+test("two spellings of one image are refused, in a long list at once", () => {
+  const files = ["b10.png", "a.png"].map((path) => ({ path, file: path }));
+  assert.deepEqual(findFiles(["b10.png", "a", "b10"], files).faults, ["expected one image for one file, it fits 'b10.png' and 'b10'; list it once, or write the whole path"]);
+  const many = Array.from({ length: 20_000 }, (_, at) => ({ path: `top/${at}.dcm`, file: { at } }));
+  const names = many.map(({ path }) => path.slice(4));
+  const begun = performance.now();
+  assert.deepEqual(findFiles(names, many).faults, []);
+  assert.ok(performance.now() - begun < 2_000);
 });
 
 test("sets are attested only where each has one of the first group", () => {
