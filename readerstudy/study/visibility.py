@@ -14,7 +14,6 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_POST
 
 from readerstudy.accounts.access import knows_run, or_404, signed_in
 from readerstudy.accounts.middleware import page
@@ -67,12 +66,12 @@ def member_page(*methods: str) -> Callable[[View], View]:
 
 
 def admin_step(
-    onward: str, *, draft: bool = False
+    onward: str, *, draft: bool = False, again: View | None = None
 ) -> Callable[[Callable[..., str | HttpResponseBase]], View]:
     """Make an address to which a study's admin posts, and which leads on to the study's page `onward`.
 
     There stands what the view returns, nothing for "", or why a service refused; an answer of the view's own is sent
-    as it is. What does not exist answers 404.
+    as it is, and `again` answers what was refused with what was typed. What does not exist answers 404.
     """
 
     def made(view: Callable[..., str | HttpResponseBase]) -> View:
@@ -84,14 +83,14 @@ def admin_step(
                 raise Http404 from error
             except (RefusedError, ValidationError) as error:
                 tell_refusal(request, error)
-                answer = ""
+                answer = again(request, study) if again else ""
             if isinstance(answer, HttpResponseBase):
                 return answer
             if answer:
                 messages.success(request, answer)
             return redirect(onward, slug=study.slug)
 
-        return require_POST(_given_study(posted, Role.STUDY_ADMIN, draft=draft))
+        return page("POST")(_given_study(posted, Role.STUDY_ADMIN, draft=draft))
 
     return made
 

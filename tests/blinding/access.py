@@ -141,7 +141,11 @@ any        GET      /studies/other/audit.jsonl                 302       404    
 any        GET      /studies/chest/people/                     302       404     404 404  200   404  404  404
 any        GET      /studies/other/people/                     302       404     404 404  404   404  404  404
 any        GET      /studies/nothing/people/                   302       404     404 404  404   404  404  404
-any        POST     /studies/chest/people/invite/              302       404     404 404  302   404  404  404
+draft      POST     /studies/chest/people/invite/              302       404     404 404  302   404  404  404
+locked     POST     /studies/chest/people/invite/              302       404     404 404  302   404  404  404
+reading    POST     /studies/chest/people/invite/              302       404     404 404  302   404  404  404
+closed     POST     /studies/chest/people/invite/              302       404     404 404  200   404  404  404
+unblinded  POST     /studies/chest/people/invite/              302       404     404 404  200   404  404  404
 any        POST     /studies/other/people/invite/              302       404     404 404  404   404  404  404
 any        POST     /studies/chest/people/remind/              302       404     404 404  302   404  404  404
 any        POST     /studies/other/people/remind/              302       404     404 404  404   404  404  404

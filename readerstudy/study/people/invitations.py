@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.mail import get_connection, send_mail
+from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -86,19 +88,25 @@ def read_addresses(text: str, role: str) -> list[tuple[str, str]]:
 
     Raises
     ------
-    StudyError: a line that is no address or names no role, with its number; nobody, or more than MOST.
+    StudyError: lines that are no address or name no role, with their numbers; nobody, or more than MOST.
     """
     found: dict[str, str] = {}
+    wrong: list[str] = []
+    roles = {name: name or role for name in ("", *dict(ROLES))}
     for number, row in enumerate(csv.reader(re.sub("[;\t]", ",", text).splitlines()), 1):
         address, own = ([cell.strip().lower() for cell in row] + ["", ""])[:2]
         if not address or address in HEADINGS:
             continue
-        if "@" not in address or own.replace(" ", "_") not in {"", *dict(ROLES)}:
-            raise StudyError(
-                f"line {number}: expected an address and at most a role out of {', '.join(dict(ROLES))}, got "
-                f"'{','.join(row)[:80]}'; nobody was invited"
-            )
-        found[address] = own.replace(" ", "_") or role
+        try:
+            validate_email(address)
+            found[address] = roles[own.replace(" ", "_")]
+        except (ValidationError, KeyError):
+            wrong.append(f"line {number} '{','.join(row)[:80]}'")
+    if wrong:
+        raise StudyError(
+            f"expected an address on each line and at most a role out of {', '.join(dict(ROLES))}, got "
+            f"{', '.join(wrong)}; nobody was invited"
+        )
     if not 0 < len(found) <= MOST:
         raise StudyError(f"expected 1 to {MOST} addresses, got {len(found)}; nobody was invited")
     return list(found.items())

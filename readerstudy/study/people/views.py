@@ -4,7 +4,7 @@ And the page behind an invitation's link: make an account, or take it up with th
 """
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -56,12 +56,10 @@ class Invite(forms.Form):
 
     def __init__(self, *args: Any, study: Study, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        left = study.readers.filter(withdrawn_at__isnull=False).values_list("pseudonym", flat=True)
-        taken = set(study.readers.exclude(replaces=None).values_list("replaces__pseudonym", flat=True))
-        names = [name for name in left if name not in taken]
-        if names:
-            field = cast(forms.ChoiceField, self.fields["replaces"])
-            field.choices = [("", "nobody"), *((name, name) for name in names)]
+        taken = study.readers.exclude(replaces=None).values("replaces")
+        left = study.readers.filter(withdrawn_at__isnull=False).exclude(pk__in=taken)
+        if names := [(reader.pseudonym, reader.pseudonym) for reader in left]:
+            self.fields["replaces"].choices = [("", "nobody"), *names]  # type: ignore[attr-defined]
         else:
             del self.fields["replaces"]
 
@@ -97,8 +95,7 @@ NOT_YET = (
 )
 
 
-@admin_page("GET")
-def people(request: HttpRequest, study: Study) -> HttpResponse:
+def _people(request: HttpRequest, study: Study) -> HttpResponse:
     """Show who takes part and where they are; totals per reader and nothing of a case."""
     readers = readers_of(study)
     week = Rating.objects.filter(study=study, revision=1, saved_at__gte=timezone.now() - LATELY)
@@ -109,8 +106,7 @@ def people(request: HttpRequest, study: Study) -> HttpResponse:
         "members": study.memberships.select_related("person").order_by("person__name", "role"),
         "invitations": invitations.open_invitations(study),
         "refused": [(each, refused[each.pk]) for each in Invitation.objects.filter(pk__in=refused)],
-        "invite_form": Invite(study=study),
-        "reason_form": Reason(auto_id=False),
+        "invite_form": Invite(request.POST or None, study=study),
         "enrolling": study.phase in BEFORE_CLOSE,
         "mails": sends_mail(),
         "unblinded": unblinded_among(study),
@@ -123,12 +119,15 @@ def people(request: HttpRequest, study: Study) -> HttpResponse:
     return render(request, "study/people.html", context)
 
 
-@admin_step("study:people")
+people = admin_page("GET")(_people)
+
+
+@admin_step("study:people", again=_people)
 def send(request: HttpRequest, study: Study) -> str:
     """Invite somebody."""
     actor, values = signed_in(request), filled(Invite(request.POST, request.FILES, study=study))
     typed = values["file"].read(invitations.LARGEST).decode("utf-8-sig", "replace") if values["file"] else ""
-    asked = invitations.read_addresses(f"{values['email']}\n{typed}", values["role"])
+    asked = invitations.read_addresses("\n".join(filter(None, [values["email"], typed])), values["role"])
     replaces = values.get("replaces", "")
     if replaces and is_unblinded(actor, study) and len(asked) == 1:
         propose(
