@@ -106,18 +106,16 @@ def examine(
         "warnings": _warnings(data, splits),
         "synthetic": data.synthetic,
     }
+    shown = splits if pictures else {}
     seen, refused = [], []
-    for split in splits.values() if pictures else ():
+    for split in shown.values():
         every = max(1, len(split.images) * len(splits) // pictures)
         for name, path in zip(split.images[::every], locate_images(split, data, every), strict=True):
             try:
                 seen.append((name, read_pixels(path, LOOKED_SO).square))
             except SweepError as error:
-                refused.append(str(error))
-    heads = {
-        role: [*map(str, read_table(split.where, error=InputError, nrows=0))] if pictures else []
-        for role, split in splits.items()
-    }
+                refused.append(str(error).replace(str(path), name))
+    heads = {role: [*read_table(split.where, error=InputError, nrows=0)] for role, split in shown.items()}
     return Examined(values, heads, seen, refused)
 
 
@@ -140,13 +138,11 @@ def _data_spec(slug: str, section: Mapping[str, Any], roots: Sequence[Path] | No
 
 
 def _splits(data: DataSpec) -> dict[str, Split]:
-    files = {role: getattr(data, f"labels_{role}") for role in SPLITS}
-    if not any(files.values()):
+    files = {role: file for role in SPLITS if (file := getattr(data, f"labels_{role}"))}
+    if not files:
         raise InputError("expected at least one label file, got none", "labels_test")
     found = {}
     for role, file in files.items():
-        if file is None:
-            continue
         with at_field(f"labels_{role}"):
             found[role] = read_split(file, data, role)
             locate_images(found[role], data, every=max(1, len(found[role].images) // LOOKED_AT))
@@ -169,8 +165,7 @@ def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
             if shared:
                 found.append(f"{shared} images are in both the {one} and the {other} split")
     for role, split in splits.items():
-        empty = [n for n, count in zip(data.classes, split.positives, strict=True) if count == 0]
-        if empty:
+        if empty := [n for n, count in zip(data.classes, split.positives, strict=True) if count == 0]:
             found.append(f"the {role} split has no positive image of: {', '.join(empty)}")
     if "test" in splits:
         with at_field("metadata"):

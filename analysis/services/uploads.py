@@ -134,6 +134,12 @@ def receive(folder: Path, number: int, data: bytes) -> None:
         os.utime(folder)
 
 
+def as_sent(text: str) -> str:
+    """Return a text in which the files of an upload have the names under which they were sent."""
+    below = rf"(the data folder )?{re.escape(os.path.realpath(settings.UPLOADS_ROOT))}/[\w.-]+(/{FILES})?(/|(?![\w.]))"
+    return re.sub(below, lambda found: "" if found[0].endswith("/") else "this upload", text)
+
+
 def register(folder: Path, slug: str, section: Mapping[str, Any], actor_id: int) -> DataSet:
     """Make a data set of an upload: its files lie under the data set's name then.
 

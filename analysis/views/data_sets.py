@@ -43,7 +43,8 @@ def data_set(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(DataSet, slug=slug)
     runs = Run.objects.filter(data_set=found, same_as__isnull=True)
     called = {name: field.label for name, field in DataSetForm(roots=()).fields.items()}
-    section = [(called.get(name, name), value) for name, value in found.section.items() if name != "classes"]
+    called.pop("classes")
+    section = [(called[name], value) for name, value in found.section.items() if name in called]
     context = {"data_set": found, "runs": runs, "ensembles": found.ensembles.all(), "section": section}
     return render(request, "analysis/data_set.html", context)
 
@@ -95,10 +96,9 @@ def places(request: HttpRequest) -> HttpResponse:
 @page("POST", change=True)
 def begin_upload(request: HttpRequest) -> JsonResponse:
     """Begin an upload of the files that the browser lists; their bytes follow one by one."""
-    listed: Any = request.FILES.get("files")
     try:
-        files = [(str(name), int(size)) for name, size in json.load(listed)]
-    except (AttributeError, ValueError, TypeError):
+        files = [(str(name), int(size)) for name, size in json.load(request.FILES["files"])]  # type: ignore[arg-type]
+    except (KeyError, ValueError, TypeError):
         raise InputError("expected a list of files; reload the page") from None
     made = uploads.begin(files, request.user.pk or 0)
     return JsonResponse({"address": reverse("analysis:uploaded", args=[made.name[1:]])})
@@ -129,7 +129,7 @@ def uploaded(request: HttpRequest, token: str) -> HttpResponse:
     tables = [name for name in arrived if name.lower().endswith(uploads.TABLES)]
     folders = sorted({name.rpartition("/")[0] or "." for name in arrived if name not in tables})
     return _asked(
-        request, [folder / uploads.FILES], partial(uploads.register, folder), token=token, files=len(names),
+        request, [(folder / uploads.FILES).resolve()], partial(uploads.register, folder), token=token, files=len(names),
         initial={"images": next(iter(folders), "")}, offers={"images": folders} | dict.fromkeys(PLACES[1:-1], tables),
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from analysis.models import DataSet, Ensemble
 from analysis.selection import CRITERIA
 from analysis.services.findings import Choices
 from analysis.services.places import PlaceError, inside
+from analysis.services.uploads import as_sent
 from analysis.sweep import spec as sections
 from analysis.sweep.data_spec import CASES, PLACES, POLICIES, DataSpec
 from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
@@ -93,21 +94,24 @@ class DataSetForm(Described):
         super().__init__(*args, **kwargs)
         self.roots = roots
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Show an error, with the fields by their labels and the files of an upload as they were sent."""
+        called = {f"[data] {name}": str(one.label) for name, one in self.fields.items()}
+        told = re.sub(r"\[data\] \w+", lambda key: called.get(key[0], key[0]), as_sent(str(error)))
+        super().add_error(field, told if isinstance(error, str) else error)
+
     def section(self) -> dict[str, Any]:
         """Return the [data] section that was filled in."""
         chosen: Any = self.cleaned_data["class_set"]
         if chosen == "own":
-            chosen = [
-                name.strip() for name in re.split(r"[,\n]", self.cleaned_data["classes"]) if name.strip()
-            ]
+            chosen = [*filter(None, map(str.strip, re.split(r"[,\n]", self.cleaned_data["classes"])))]
         return {**self.given(DataSpec), "classes": chosen}
 
     def clean(self) -> None:
         """Look for every place, so that all that is wrong shows at once; ask for the names of own classes."""
         for name in PLACES[:-1]:
-            text = self.cleaned_data.get(name)
             try:
-                if text:
+                if text := self.cleaned_data.get(name):
                     inside(text, self.roots, kind="folder" if name == "images" else "file")
             except PlaceError as error:
                 self.add_error(name, str(error))

@@ -73,8 +73,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "answer": answer_of(run),
         "contrasts": (Path(run.folder) / "report").is_dir(),
     }
-    path = Path(run.folder) / "metrics.csv"
-    if path.exists():
+    if (path := Path(run.folder) / "metrics.csv").exists():
         names = [(name, text) for name, (text, _) in FIGURES.items()]
         context |= {"classes": class_table(pd.read_csv(path)), "figures": names}
     return render(request, "analysis/run.html", context)

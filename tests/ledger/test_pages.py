@@ -1,5 +1,6 @@
 """The researcher's pages: forms that refuse with a reason, steps, progress, provenance, what they tell."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ from django.urls import reverse
 
 from analysis.models import DataSet, Ensemble, Run, Unit, UnitState
 from analysis.services import control, ledger
+from analysis.views.forms import DataSetForm
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.audit.models import Event
@@ -57,6 +59,14 @@ def test_a_data_set_by_form(page: Client, rita: User) -> None:
     assert made["Location"] == "/data-sets/tiny/"
     shown = page.get("/data-sets/tiny/").content.decode()
     assert "Synthetic images" in shown
+    facts = re.findall(r"<dt>(.*?)</dt><dd[^>]*>(.*?)</dd>", shown[shown.index('id="files"') :])
+    labels = {str(field.label) for field in DataSetForm(roots=()).fields.values()}
+    assert {name for name, _ in facts if not name.startswith("SHA-256 ")} <= labels
+    assert {
+        "Uncertain (-1) labels": "refuse",
+        "Blank labels": "refuse",
+        "Layout of the label files": "table",
+    }.items() <= dict(facts).items()
     assert ">9<" in shown
     assert page.get("/data-sets/tiny/classes.svg")["Content-Type"] == "image/svg+xml"
     assert "tiny" in page.get("/data-sets/").content.decode()

@@ -3,9 +3,11 @@
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections import namedtuple
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,7 @@ def test_from_files_to_a_data_set(client: Client, rita: User, inputs: Inputs, ca
         uploads.register(folder, "sent", {}, rita.pk)
     send_all(client, address, files)
     wrong = client.post(address, {**FORM, "labels_test": "../labels/train.csv"})
-    assert "expected a file inside the data folder" in wrong.content.decode()
+    assert "expected a file inside this upload" in wrong.content.decode()
     assert not DataSet.objects.exists()
     preview = client.post(address, {**FORM, "preview": "1"})
     told = preview.content.decode()
@@ -207,3 +209,33 @@ def test_uploads_lie_below_the_data_roots(rita: User, settings: Any, tmp_path: P
     with pytest.raises(InputError, match="below one of DATA_ROOTS"):
         uploads.begin([("a.png", 5)], rita.pk)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_is_wrong_with_an_upload_is_told_in_the_senders_words(
+    client: Client, rita: User, inputs: Inputs
+) -> None:
+    """No folder of the server, and no key of a specification that nobody has written."""
+    files = files_of(inputs)
+    lines = files["labels/train.csv"].decode().splitlines()
+    cells = lines[1].split(",")
+    files["labels/train.csv"] = "\n".join(
+        [lines[0], ",".join([cells[0], "", *cells[2:]]), *lines[2:]]
+    ).encode()
+    files["images/odd.png"] = b"no image"
+    files["odd.csv"], files["none.csv"] = b"id,A\nodd.png,1\n", b"id,A\nnone.png,1\n"
+    address = begun(client, files)
+    send_all(client, address, files)
+    own = {"preview": "1", "class_set": "own", "classes": "A", "labels_train": "", "labels_val": ""}
+    asked: dict[str, dict[str, str]] = {
+        "labels/train.csv, row 1, column": {"preview": "1"},
+        "; Blank labels = ": {"preview": "1"},
+        "labels/train.csv, row 1": {},
+        "expected a file inside this upload; found nothing": {"labels_test": "../labels/train.csv"},
+        "<li>odd.png: ": {**own, "labels_test": "odd.csv"},
+        "expected the image images/none.png": {**own, "labels_test": "none.csv"},
+    }
+    for told, changed in asked.items():
+        page = unescape(client.post(address, {**FORM, **changed}).content.decode())
+        assert told in page
+        assert str(uploads.root()) not in page, told
+        assert "[data]" not in page
