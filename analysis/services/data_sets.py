@@ -87,9 +87,10 @@ class Examined:
 
     @property
     def colours(self) -> str:
-        """How many of the pictures are grey, and how many in colour."""
-        coloured = sum(picture.ndim == 3 for _, picture in self.pictures)
-        return f"{len(self.pictures) - coloured} grey, {coloured} in colour"
+        """How many of all pictures were looked at; how many of those are grey, and how many in colour."""
+        read, coloured = len(self.pictures), sum(picture.ndim == 3 for _, picture in self.pictures)
+        looked = f"{read + len(self.refused)} of {sum(self.values['counts'].values())}"
+        return f"{looked}: {read - coloured} grey, {coloured} in colour"
 
 
 def examine(

@@ -87,6 +87,8 @@ def test_from_files_to_a_data_set(client: Client, rita: User, inputs: Inputs, ca
     preview = client.post(address, {**FORM, "preview": "1"})
     told = preview.content.decode()
     assert "What would be registered" in told
+    count = sum(len(files[FORM[f"labels_{role}"]].splitlines()) - 1 for role in ("test", "train", "val"))
+    assert re.search(rf"<dd>1\d of {count}: 1\d grey, 0 in colour", told)
     assert "Atelectasis" in told
     assert told.count("data-png=") >= 3
     assert not DataSet.objects.exists()
