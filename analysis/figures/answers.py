@@ -40,9 +40,7 @@ def draw_answers(
         axes.set_xticks([t for t in (-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1) if abs(t) <= reach])
         axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):.0%}")
         look.strip(axes, colors)
-        for label in axes.get_xticklabels():
-            label.set_color(colors.muted)
-        axes.tick_params(labelbottom=k == len(endpoints) - 1)
+        axes.tick_params(labelcolor=colors.muted, labelbottom=k == len(endpoints) - 1)
     return figure
 
 
@@ -90,18 +88,13 @@ def _key(axes: Axes, levels: pd.DataFrame, colors: look.Theme) -> None:
 def _left_share(own: pd.DataFrame) -> float:
     """Return the share left of the centre: the levels of the lower half and half of a neutral one."""
     middle = own["level"].mean()
-    if not own["count"].sum():
-        return 0.0
     below = own.loc[own["level"] < middle, "share"].astype(float).sum()
     return float(below + own.loc[own["level"] == middle, "share"].astype(float).sum() / 2)
 
 
 def _reach(answers: pd.DataFrame) -> float:
-    widest = 0.5
-    for _, own in answers.groupby("arm"):
-        left = _left_share(own)
-        widest = max(widest, left, 1 - left)
-    return min(1.0, widest + 0.02)
+    left = [_left_share(own) for _, own in answers.groupby("arm")]
+    return min(1.0, max(*left, *(1 - share for share in left)) + 0.02)
 
 
 MOST = 3
@@ -165,9 +158,8 @@ def _panel(axes: Axes, row: look.Record, groups: Groups, colors: look.Theme) -> 
         mean, sd = row[f"{arm}_mean"], row[f"{arm}_sd"]
         if mean is None:
             continue
-        spread = 0.0 if sd is None else sd
         axes.errorbar(
-            [x], [mean], yerr=[spread], fmt="o", markersize=8, color=color, ecolor=color,
+            [x], [mean], yerr=[sd or 0.0], fmt="o", markersize=8, color=color, ecolor=color,
             elinewidth=1.6, capsize=5, capthick=1.6,
         )  # fmt: skip
         look.write(axes, x + 0.13, mean, f"{mean:.2f}", colors.text, level="center")

@@ -47,7 +47,7 @@ def reader_study_figures(
     if len(tables["answers"]):
         figures["answers"] = draw_answers(tables["answers"], groups, theme=theme)
     if len(tables["subgroups"]):
-        figures["subgroups"] = draw_subgroups(tables["subgroups"], primary, GROUPINGS, theme=theme)
+        figures["subgroups"] = draw_subgroups(tables["subgroups"], primary, theme=theme)
     return figures
 
 
@@ -69,8 +69,7 @@ def draw_forest(
     theme: ground and colours.
     """
     colors = look.THEMES[theme]
-    endpoints = list(dict.fromkeys(comparisons["endpoint"]))
-    rows = [comparisons[comparisons["endpoint"] == name] for name in endpoints]
+    rows = [own for _, own in comparisons.groupby("endpoint", sort=False)]
     heights = [0.82 + (ROW if len(own) <= MANY else CLOSE) * len(own) for own in rows]
     figure = look.new_figure(7.2, sum(heights) + 0.75, colors)
     total = sum(heights) + 0.75
@@ -81,9 +80,7 @@ def draw_forest(
         _endpoint(axes, own, capital(groups.ones), colors, total)
         top -= height
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5\nno difference", "0.75", "1"])
-    axes.tick_params(labelbottom=True)
-    for label in axes.get_xticklabels():
-        label.set_color(colors.muted)
+    axes.tick_params(labelbottom=True, labelcolor=colors.muted)
     look.write(figure, 0.11, 0.1 / total,
                f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
                f"Bars: {comparisons['interval'].iloc[0]}s.", colors.muted, size=-1, level="bottom")  # fmt: skip
@@ -172,11 +169,7 @@ SUBGROUP_ROW, GAP, MOST = 0.23, 0.6, 3
 
 
 def draw_subgroups(
-    subgroups: pd.DataFrame,
-    overall: pd.DataFrame,
-    names: dict[str, str],
-    *,
-    theme: look.ThemeName = "light",
+    subgroups: pd.DataFrame, overall: pd.DataFrame, *, theme: look.ThemeName = "light"
 ) -> Figure:
     """Draw theta of every subgroup with its interval, the comparison over all cases below.
 
@@ -185,12 +178,11 @@ def draw_subgroups(
     subgroups: the subgroups table.
     overall: the primary comparison of each question: endpoint, title, estimate, ci_low, ci_high,
         and the name of the intervals.
-    names: grouping to its words.
     theme: ground and colours.
     """
     colors = look.THEMES[theme]
     endpoints = list(dict.fromkeys(overall["endpoint"]))
-    lines = _lines(subgroups, names)
+    lines = _lines(subgroups)
     across, down = min(len(endpoints), MOST), -(-len(endpoints) // MOST)
     panel = SUBGROUP_ROW * (len(lines) + 1) + 0.38
     height = down * panel + (down - 1) * GAP + 0.92
@@ -210,11 +202,11 @@ def draw_subgroups(
     return figure
 
 
-def _lines(subgroups: pd.DataFrame, names: dict[str, str]) -> list[tuple[str, str | None, str]]:
+def _lines(subgroups: pd.DataFrame) -> list[tuple[str, str | None, str]]:
     """Return a heading for each grouping (group None), then its groups."""
     lines: list[tuple[str, str | None, str]] = []
     for grouping in dict.fromkeys(subgroups["grouping"]):
-        lines.append((grouping, None, look.shortened(names.get(grouping, grouping))))
+        lines.append((grouping, None, look.shortened(GROUPINGS.get(grouping, grouping))))
         groups = subgroups.loc[subgroups["grouping"] == grouping, "group"]
         lines += [(grouping, group, look.shortened(group)) for group in dict.fromkeys(groups)]
     return lines

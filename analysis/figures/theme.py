@@ -127,15 +127,12 @@ def new_figure(width: float, height: float, theme: Theme) -> Figure:
 
 
 def strip(axes: Axes, theme: Theme, *, keep: Sequence[str] = ()) -> None:
-    """Take away the frame but the sides in `keep`, and colour ticks and labels."""
+    """Take away the frame but the sides in `keep`, and the ticks; colour their labels."""
     axes.set_facecolor("none")
     for side, spine in axes.spines.items():
         spine.set_visible(side in keep)
         spine.set_color(theme.line)
-    axes.tick_params(colors=theme.muted, labelsize=SIZE - 0.5, length=0)
-    axes.tick_params(which="minor", length=0)
-    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
-        label.set_color(theme.text)
+    axes.tick_params(which="both", labelcolor=theme.text, labelsize=SIZE - 0.5, length=0)
 
 
 def dress(

@@ -19,11 +19,12 @@ from analysis.figures.described import Described, draw_described
 from analysis.figures.findings_files import findings_figures
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_stability, draw_suspects
+from analysis.figures.findings_pairs import draw_relations
 from analysis.figures.flow import Flow, draw_flow
 from analysis.figures.pages import draw_class_counts, draw_forgetting, draw_mean_ap, draw_training
 from analysis.figures.power import Planned, draw_power, draw_sensitivity
 from analysis.figures.retraining import draw_contrasts
-from analysis.figures.theme import render
+from analysis.figures.theme import THEMES, render
 from analysis.report import Background, ReaderCourse, report_figures
 from analysis.stats import analyse, simulate_study
 from tests.findings.test_analyse import findings
@@ -165,6 +166,17 @@ def test_a_long_name_fits_a_picture_of_pixels() -> None:
 
 def test_powers_of_ten_are_in_unicode() -> None:
     tables = findings(without=(), draws=9, permutations=9).frames()
-    words = texts_of(draw_frequency(tables["classes"], tables["frequency"]))
+    figure = draw_frequency(tables["classes"], tables["frequency"])
+    figure.draw_without_rendering()  # ticks have their labels only then
+    words = texts_of(figure)
     assert "10³" in words
     assert "$" not in words
+
+
+def test_labels_between_powers_of_ten_can_be_read_on_the_dark_page() -> None:
+    table = pd.DataFrame([{"fcd_mse": 2e-3, "iou": 0.1}, {"fcd_mse": 8e-3, "iou": 0.2}])
+    table["log_frequency_difference"] = table["iou"]
+    figure = draw_relations(table, pd.DataFrame(columns=["variant"]), theme="dark")
+    figure.draw_without_rendering()
+    labels = [label for label in figure.axes[0].get_yminorticklabels() if label.get_text()]
+    assert {label.get_color() for label in labels} == {THEMES["dark"].text}
