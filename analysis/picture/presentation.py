@@ -93,15 +93,6 @@ class Rendering:
         return np.floor(self.curve * 255 + 0.5).astype(np.uint8)
 
 
-@dataclass(frozen=True)
-class _Greys:
-    """Grey values, larger is brighter, and the modality value of each (2**bits)."""
-
-    pixels: NDArray[np.unsignedinteger]
-    bits: int
-    units: tone.Values
-
-
 def luminance(presentation: Presentation) -> Presentation:
     """Return a picture without colour, by the weights of ITU-R 601-2; a grey one as it is."""
     if not presentation.coloured:
@@ -129,27 +120,27 @@ def render(presentation: Presentation, rule: tone.Rule) -> Rendering:
     """
     if presentation.coloured:
         raise ValueError("expected a grey picture, got colour; take its luminance first")
-    greys = _greys(presentation)
-    top = 2.0**greys.bits - 1
+    pixels, bits, units = _greys(presentation)
+    top = 2.0**bits - 1
     full = Rendering(
-        pixels=greys.pixels,
-        bits=greys.bits,
-        curve=np.arange(len(greys.units)) / top,
+        pixels=pixels,
+        bits=bits,
+        curve=np.arange(len(units)) / top,
         window=(0.0, top),
         decisions=presentation.decisions,
     )
     if rule == "full" or (rule == "file" and presentation.ready):
         return full
     if isinstance(rule, tone.Percentiles):
-        return _by_percentiles(full, presentation, greys, rule)
-    asked = _asked(presentation, greys)
+        return _by_percentiles(full, presentation, units, rule)
+    asked = _asked(presentation, units)
     if asked is None:
         note = "The file specifies no window that can be used; percentiles of its own values are used."
         full = replace(full, decisions=(*full.decisions, note))
-        return _by_percentiles(full, presentation, greys, tone.PERCENTILES)
+        return _by_percentiles(full, presentation, units, tone.PERCENTILES)
     _, curve, (low, high) = asked
     if curve[-1] < curve[0]:  # a VOI LUT that falls: the grey values are turned round with it
-        pixels = _narrow(len(curve) - 1 - greys.pixels, greys.bits)
+        pixels = _narrow(len(curve) - 1 - pixels, bits)
         return replace(full, pixels=pixels, curve=curve[::-1], window=(top - high, top - low))
     return replace(full, curve=curve, window=(low, high))
 
@@ -174,7 +165,8 @@ def levels(rendering: Rendering) -> NDArray[np.uint8]:
     return np.take(table, rendering.pixels)  # half the time of an index
 
 
-def _greys(presentation: Presentation) -> _Greys:
+def _greys(presentation: Presentation) -> tuple[NDArray[np.unsignedinteger], int, tone.Values]:
+    """Return grey values, larger is brighter, their bits, and the modality value of each (2**bits)."""
     pixels, lowest, bits = presentation.from_zero, presentation.lowest, presentation.bits
     if isinstance(presentation.modality, tone.Table):
         table = presentation.modality
@@ -185,13 +177,13 @@ def _greys(presentation: Presentation) -> _Greys:
         units = np.arange(2**bits, dtype=np.float64)
         if presentation.inverted:
             entries, units = top - entries, top - units
-        return _Greys(_narrow(entries[pixels], bits), bits, units)
+        return _narrow(entries[pixels], bits), bits, units
     slope, intercept = presentation.modality.slope, presentation.modality.intercept
     top = 2**bits - 1
     places = np.arange(2 ** max(8, bits), dtype=np.float64)
     if (slope < 0) != presentation.inverted:
         pixels, places = top - pixels, top - places
-    return _Greys(_narrow(pixels, max(8, bits)), max(8, bits), (places + lowest) * slope + intercept)
+    return _narrow(pixels, max(8, bits)), max(8, bits), (places + lowest) * slope + intercept
 
 
 def _narrow(pixels: NDArray[np.integer], bits: int) -> NDArray[np.unsignedinteger]:
@@ -200,31 +192,31 @@ def _narrow(pixels: NDArray[np.integer], bits: int) -> NDArray[np.unsignedintege
 
 def view_in_use(presentation: Presentation) -> tuple[tone.Voi | None, tuple[float, float]]:
     """Return the view that the rule "file" takes, if any, and the lowest and highest modality value it may meet."""
-    greys = _greys(replace(presentation, stored=presentation.stored[:1, :1]))
-    asked = None if presentation.ready else _asked(presentation, greys)
-    return asked and asked[0], (float(greys.units.min()), float(greys.units.max()))
+    _, _, units = _greys(replace(presentation, stored=presentation.stored[:1, :1]))
+    asked = None if presentation.ready else _asked(presentation, units)
+    return asked and asked[0], (float(units.min()), float(units.max()))
 
 
 def _asked(
-    presentation: Presentation, greys: _Greys
+    presentation: Presentation, units: tone.Values
 ) -> tuple[tone.Voi, tone.Values, tuple[float, float]] | None:
     """Return the first view that can be used with its curve and window, None where there is none."""
     for view in presentation.voi:
-        window = _window(view, greys) if isinstance(view, tone.Window) else None
+        window = _window(view, units) if isinstance(view, tone.Window) else None
         if window is None and isinstance(view, tone.Window):
             continue
-        curve = view.shown(greys.units)
+        curve = view.shown(units)
         if curve.min() < curve.max():
             curve = 1 - curve if presentation.inverted else curve
             return view, curve, window or _span(curve)
     return None
 
 
-def _window(view: tone.Window, greys: _Greys) -> tuple[float, float] | None:
+def _window(view: tone.Window, units: tone.Values) -> tuple[float, float] | None:
     """Take a window from modality units to grey values; None for one wide of the depth, or narrower than a value."""
-    top = len(greys.units) - 1
-    step = (greys.units[-1] - greys.units[0]) / top
-    low, high = sorted(float((limit - greys.units[0]) / step) for limit in view.limits())
+    top = len(units) - 1
+    step = (units[-1] - units[0]) / top
+    low, high = sorted(float((limit - units[0]) / step) for limit in view.limits())
     sound = np.isfinite([low, high]).all() and max(abs(low), abs(high)) <= WIDEST
     # A hair under one grey value is the rounding of a width of exactly one.
     return (low, high) if sound and high - low > 1 - 1e-9 and low < top and high > 0 else None
@@ -252,12 +244,12 @@ def _crossing(share: tone.Values, level: float) -> float:
 
 
 def _by_percentiles(
-    full: Rendering, presentation: Presentation, greys: _Greys, rule: tone.Percentiles
+    full: Rendering, presentation: Presentation, units: tone.Values, rule: tone.Percentiles
 ) -> Rendering:
-    counts = tone.counted(greys.pixels, presentation.used, len(greys.units))
+    counts = tone.counted(full.pixels, presentation.used, len(units))
     if not counts.any():  # nothing but padding
-        counts = tone.counted(greys.pixels, None, len(greys.units))
-    brightness = -greys.units if greys.units[-1] < greys.units[0] else greys.units
+        counts = tone.counted(full.pixels, None, len(units))
+    brightness = -units if units[-1] < units[0] else units
     low, high = (tone.percentile(counts, brightness, percent) for percent in (rule.low, rule.high))
     if not low < high:
         return replace(full, flat=True)
