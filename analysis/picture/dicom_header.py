@@ -148,9 +148,7 @@ def voi_of(dataset: Dataset, lowest: float, notes: Notes) -> tuple[Voi, ...]:
         notes.append("The VOI LUT Sequence cannot be read and is ignored.")
         tables = []
     signed = [
-        Table(each.entries, each.first - 2**16, each.bits, each.explanation)
-        if lowest < 0 and each.first >= 2**15
-        else each
+        Table(each.entries, each.first - 2**16, each.bits) if lowest < 0 and each.first >= 2**15 else each
         for each in tables
     ]
     views: tuple[Voi, ...] = (*signed, *_windows(dataset, notes))
@@ -167,11 +165,8 @@ def _windows(dataset: Dataset, notes: Notes) -> list[Window]:
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
         notes.append("The VOI LUT Function is none of the three that DICOM defines; LINEAR is used.")
         function = "LINEAR"
-    named = value_of(dataset, "WindowCenterWidthExplanation")
-    texts = [named] if isinstance(named, str) else [str(each) for each in named or []]
-    texts += [""] * len(centres)
-    pairs = zip(centres, widths, texts, strict=False)
-    windows = [Window(centre, width, function, text) for centre, width, text in pairs if width > 0]
+    pairs = zip(centres, widths, strict=False)
+    windows = [Window(centre, width, function) for centre, width in pairs if width > 0]
     if len(windows) < min(len(centres), len(widths)):
         notes.append("A window whose width is not above 0 is ignored.")
     return windows
@@ -208,7 +203,7 @@ def _table(item: Dataset, *, little_endian: bool) -> Table:
     table = entries[:size].astype(np.uint16)
     if int(table.max()) >> bits:
         raise ValueError("expected entries within the depth of the descriptor")
-    return Table(table, first, bits, str(value_of(item, "LUTExplanation") or ""))
+    return Table(table, first, bits)
 
 
 def pixel_spacing(dataset: Dataset, notes: Notes) -> tuple[float, float] | None:

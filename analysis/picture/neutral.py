@@ -4,8 +4,8 @@ The handover writes every image again like this. Values are decoded and encoded 
 words of fixed lists, so that no byte of the source file goes over: no text, no tag, nothing behind a scan or a run
 length. A PNG, because each part of the program and every viewer has a decoder for it, for any depth and without loss.
 
-What draws nothing stays behind: the transfer syntax, explanations of windows and tables, views that are not in use,
-entries of a table that no value of this depth reaches.
+What draws nothing stays behind: the transfer syntax, views that are not in use, entries of a table that no value of
+this depth reaches.
 """
 
 import io
@@ -45,8 +45,6 @@ def neutral(presentation: Presentation) -> Presentation:
     if isinstance(view, Table):
         # A slope near the end of a float's range gives infinities.
         view = _within(view, round(max(lowest, -FURTHEST)), round(min(highest, FURTHEST)))
-    elif view is not None:
-        view = Window(view.centre, view.width, view.function)
     return Presentation(
         presentation.stored, presentation.bits, presentation.source, modality,
         () if view is None else (view,), presentation.inverted, presentation.used, presentation.spacing,
@@ -211,9 +209,8 @@ def _used(text: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def _spacing(said: Any) -> tuple[float, float]:
     row, column = (_number(each) for each in said)
-    return cast(
-        tuple[float, float], _sound((row, column), 0 < min(row, column) <= max(row, column) <= WIDEST_SPACING)
-    )
+    _sound(said, 0 < min(row, column) <= max(row, column) <= WIDEST_SPACING)
+    return row, column
 
 
 def _unpacked(text: Any, most: int) -> bytes:

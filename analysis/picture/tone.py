@@ -36,7 +36,6 @@ class Table:
     entries: NDArray[np.uint16]
     first: int
     bits: int
-    explanation: str = ""
 
     def at(self, values: Values) -> NDArray[np.uint16]:
         """Look values up; outside the table its ends hold, and a value between two inputs takes the nearer."""
@@ -55,7 +54,6 @@ class Window:
     centre: float
     width: float
     function: str = "LINEAR"
-    explanation: str = ""
 
     def limits(self) -> tuple[float, float]:
         """Return the values at which a straight line of this window is black and white."""

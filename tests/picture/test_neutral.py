@@ -83,7 +83,7 @@ def drawn_pictures() -> list[Presentation]:
         slope = float(random.choice([1, -1, 0.37, -2.5, 300]))
         modality = Linear(slope, float(random.normal(0, 500))) if random.integers(0, 3) else table(random)
         views = [table(random), Window(float(random.normal(0, 900)), float(random.uniform(0.1, 4000)),
-                                       str(random.choice(["LINEAR", "LINEAR_EXACT", "SIGMOID"])), "text")]  # fmt: skip
+                                       str(random.choice(["LINEAR", "LINEAR_EXACT", "SIGMOID"])))]  # fmt: skip
         random.shuffle(views)
         spacing = (float(random.uniform(0.01, 2)), 0.168) if random.integers(0, 2) else None
         choices = modality, tuple(views[: random.integers(0, 3)]), bool(random.integers(0, 2)), used, spacing
@@ -94,7 +94,7 @@ def drawn_pictures() -> list[Presentation]:
 def table(random: np.random.Generator) -> Table:
     bits, size = int(random.integers(1, 17)), int(random.integers(1, 5000))
     entries = np.sort(random.integers(0, 2**bits, size)).astype(np.uint16)
-    return Table(entries, int(random.integers(-3000, 3000)), bits, "text")
+    return Table(entries, int(random.integers(-3000, 3000)), bits)
 
 
 @pytest.mark.parametrize("picture", drawn_pictures())
@@ -163,11 +163,11 @@ def test_bits_of_an_overlay_do_not_go_over() -> None:
 
 def test_a_table_is_cut_to_what_the_depth_reaches_and_views_out_of_use_stay_behind() -> None:
     values = chest(8)
-    table = Table(np.arange(65536, dtype=np.uint16), 0, 16, "words")
+    table = Table(np.arange(65536, dtype=np.uint16), 0, 16)
     picture = Presentation(values, 8, "DICOM", Linear(2.0, 10.0), (Window(900, 0.5), table, Window(3, 9)))
     view = read_picture(write_neutral(picture)).voi
     assert [type(each) for each in view] == [Table]
-    assert (view[0].first, view[0].entries.tolist(), view[0].explanation) == (10, list(range(10, 521)), "")
+    assert (view[0].first, view[0].entries.tolist()) == (10, list(range(10, 521)))
 
 
 def test_colours_are_refused() -> None:
