@@ -68,7 +68,7 @@ def check_custody(run: Run, files: Mapping[str, Path], unchecked: str = "") -> d
         if pixels.stored != wanted[name]:
             other[name] = pixels.square
     if other:
-        _refuse_strangers(other, _likeness(run, other), files)
+        _refuse_strangers(_likeness(run, other), files)
     return {"definition": DEFINITION, "equal": len(files) - len(other), "alike": len(other)}
 
 
@@ -119,12 +119,9 @@ def _likeness(run: Run, given: Mapping[str, NDArray[np.uint8]]) -> dict[str, tup
     return {name: (float(own[at]), names[nearest[at]], float(best[at])) for name, at in places.items()}
 
 
-def _refuse_strangers(
-    prints: Mapping[str, Any], found: Mapping[str, tuple[float, str, float]], files: Mapping[str, Path]
-) -> None:
+def _refuse_strangers(found: Mapping[str, tuple[float, str, float]], files: Mapping[str, Path]) -> None:
     wrong = []
-    for name in prints:
-        own, nearest, best = found[name]
+    for name, (own, nearest, best) in found.items():
         if own < ALIKE:
             like = f"; it is like the evaluated {nearest!r} ({best:.2f})" if best >= ALIKE else ""
             wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got something else "

@@ -45,10 +45,7 @@ class Wanted:
     most: float | None = None
 
 
-EVERY = Wanted()
-
-
-def exemplars_of(found: FindingsFolder, wanted: Wanted = EVERY) -> list[Row]:
+def exemplars_of(found: FindingsFolder, wanted: Wanted) -> list[Row]:
     """List exemplars from the lowest agreement up.
 
     Returns

@@ -1,7 +1,7 @@
 """Which places on the server's disk a page may name: those inside the site's data folders, and no others."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ def inside(text: str, roots: Sequence[Path], *, kind: str) -> Path:
     ------
     PlaceError: outside the roots, or no such file or folder inside them.
     """
-    for path in _candidates(text, roots):
-        if _IS[kind](path):
+    for root in roots if text and "\0" not in text else ():
+        path = Path(os.path.realpath(root / text))  # a whole path stays as it is
+        if within(path, roots) and _IS[kind](path):
             return path
     raise PlaceError(f"expected a {kind} inside {_named(roots)}; found nothing with this name")
 
@@ -86,15 +87,6 @@ def listing(text: str, roots: Sequence[Path]) -> tuple[list[dict[str, Any]], int
     rows = [{"name": path.name, "path": str(path), "folder": folder}
             for path, folder in shown if within(path, roots)]  # fmt: skip
     return rows, len(there) - len(shown)
-
-
-def _candidates(text: str, roots: Sequence[Path]) -> Iterator[Path]:
-    if not text or "\0" in text:
-        return
-    for root in roots:
-        path = root / text  # a whole path stays as it is
-        if within(path, roots):
-            yield Path(os.path.realpath(path))
 
 
 def _named(roots: Sequence[Path]) -> str:

@@ -201,10 +201,10 @@ def test_the_gallery_filters_by_the_score_of_one_class(client, run: Run, rita: U
 
 def test_gallery_scores_are_the_means_over_seeds(client, run: Run, rita: User, folder: Path) -> None:
     from analysis.selection import read_run
-    from analysis.services.findings_gallery import exemplars_of
+    from analysis.services.findings_gallery import Wanted, exemplars_of
 
     read = read_run(folder)
-    card = exemplars_of(find_set(run, CHOICES.name))[0]
+    card = exemplars_of(find_set(run, CHOICES.name), Wanted())[0]
     place = list(read.images["image"]).index(card["image"])
     for one in card["moved"]:
         column = read.class_names.index(one["name"])
