@@ -67,10 +67,7 @@ def file_system_of(path: Path, mounts: Path = MOUNTS) -> str:
 
     Source: proc(5), mountinfo: field 5 is the mount point, the field after the dash the type.
     """
-    place = path.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    place = place.resolve()
+    place = path.resolve()  # as far as it is there
     longest, found = -1, ""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()

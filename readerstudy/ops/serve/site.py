@@ -56,12 +56,11 @@ def check_address(host: str, *, tls: bool, insecure: bool) -> None:
     ------
     SiteError: the address is not a loopback one, TLS is off, and --insecure was not given.
     """
-    if is_loopback(host) or tls or insecure:
-        return
-    raise SiteError(
-        f"{host} can be reached from the network and TLS is off: passwords and images would be sent unencrypted. Put "
-        "a proxy with TLS in front and set TLS=yes (docs/install.md), or pass --insecure on a closed network"
-    )
+    if not (is_loopback(host) or tls or insecure):
+        raise SiteError(
+            f"{host} can be reached from the network and TLS is off: passwords and images would be sent unencrypted. "
+            "Put a proxy with TLS in front and set TLS=yes (docs/install.md), or pass --insecure on a closed network"
+        )
 
 
 def check_port(host: str, port: int) -> None:

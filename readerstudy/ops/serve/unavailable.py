@@ -33,16 +33,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for an error that nobody has caught; what it was is in the log alone."""
     if not passes(sys.exc_info()[1]):
         return broken(request)
-    answer: HttpResponse
+    headers = {"Retry-After": str(COME_AGAIN_S), "Cache-Control": "no-store"}
     if request.resolver_match and getattr(request.resolver_match.func, MARK, False):
-        answer = JsonResponse(
-            {"error": "the site cannot save at this moment; nothing was changed"}, status=503
-        )
-    else:
-        answer = HttpResponse(render_to_string("503.html"), status=503)
-    answer["Retry-After"] = str(COME_AGAIN_S)
-    answer["Cache-Control"] = "no-store"
-    return answer
+        told = {"error": "the site cannot save at this moment; nothing was changed"}
+        return JsonResponse(told, status=503, headers=headers)
+    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)
 
 
 def passes(error: BaseException | None) -> bool:
