@@ -127,7 +127,7 @@ def _changed(request: HttpRequest, form: Confirm, act: Callable[[dict[str, Any]]
         with transaction.atomic():
             act(given)
             has_factor = factors.has_factor(signed_in(request))
-            signing_in.note_standing(request, signing_in.PASSED if has_factor else signing_in.NONE_NEEDED)
+            request.session[signing_in.MARK] = signing_in.PASSED if has_factor else signing_in.NONE_NEEDED
             choose_password(request=request, hashed=hashed, ends_sessions_only=True)
     except FactorError as error:
         form.add_error("code" if "code" in form.fields else None, str(error))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest
 
 from readerstudy.accounts.access import signed_in
@@ -18,23 +18,6 @@ class Profile(forms.Form):
     years_reading = forms.IntegerField(
         min_value=0, max_value=80, required=False, label="Years of reading radiographs"
     )
-
-
-class Password(PasswordChangeForm):
-    """The old password and the new one, twice."""
-
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().__init__(signed_in(request), *args, **kwargs)
-        self.request = request
-        self.fields["old_password"].widget.attrs.pop("autofocus", None)
-        self.fields["new_password1"].help_text = "At least 12 characters."
-
-    def clean_old_password(self) -> str:
-        """Refuse another password."""
-        password: str = self.cleaned_data["old_password"]
-        if not own_password_fits(self.request, password):
-            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
-        return password
 
 
 class Confirm(forms.Form):
@@ -54,6 +37,17 @@ class Confirm(forms.Form):
         if not own_password_fits(self.request, password):
             raise forms.ValidationError("This is not your password.")
         return password
+
+
+class Password(Confirm, SetPasswordForm):  # type: ignore[type-arg]  # not generic when it runs
+    """The old password and the new one, twice."""
+
+    field_order = ["password", "new_password1", "new_password2"]
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(signed_in(request), *args, request=request, **kwargs)
+        self.fields["password"].label = "Old password"
+        self.fields["new_password1"].help_text = "At least 12 characters."
 
 
 def _code(longest: int, label: str) -> forms.CharField:

@@ -15,7 +15,6 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, update_session_au
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db import OperationalError, transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -42,25 +41,21 @@ def sessions_of(user: User, *, this: str | None) -> list[dict[str, Any]]:
 
 
 @transaction.atomic
-def end_session(*, user: User, name: str) -> None:
-    """End one of a person's sessions.
-
-    Raises
-    ------
-    OpenSession.DoesNotExist: the person has no session of this name.
-    """
+def end_session(*, user: User, name: str) -> bool:
+    """End one of a person's sessions; False where they have none of this name."""
     found = next((row for row in _alive(user) if constant_time_compare(_name(row), name)), None)
     if found is None:
-        raise OpenSession.DoesNotExist
+        return False
     found.delete()
     began_at = f"{found.began_at:%FT%TZ}"
     record_person("person.session_ended", user, user, began_at=began_at, browser=found.browser)
+    return True
 
 
 @transaction.atomic
 def end_all_sessions(*, user: User, but: str | None = None) -> int:
     """End a person's sessions, but the one of this key; return how many ended. The caller writes the audit row."""
-    ended, _ = _of(user).exclude(session_key=but).delete()
+    ended, _ = OpenSession.objects.filter(person=user).exclude(session_key=but).delete()
     return ended
 
 
@@ -71,13 +66,10 @@ def stay_here_alone(request: HttpRequest, user: User) -> None:
     end_all_sessions(user=user, but=request.session.session_key)
 
 
-def _of(user: User) -> QuerySet[OpenSession]:
-    return OpenSession.objects.filter(person=user)
-
-
 def _alive(user: User) -> Iterator[OpenSession]:
     """Yield what has neither expired nor begun under another password."""
-    for row in _of(user).filter(expire_date__gt=timezone.now()).order_by("-began_at"):
+    rows = OpenSession.objects.filter(person=user, expire_date__gt=timezone.now())
+    for row in rows.order_by("-began_at"):
         if constant_time_compare(row.get_decoded().get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
             yield row
 

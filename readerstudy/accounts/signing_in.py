@@ -54,7 +54,7 @@ def begin_session(request: HttpRequest, person: User, *, mark: str | None = None
     """Sign a person in: session, its standing and the audit event come about together or not at all."""
     login(request, person, backend=BACKEND)
     if mark is not None:
-        note_standing(request, mark)
+        request.session[MARK] = mark
     request.session.save()
 
 
@@ -106,17 +106,12 @@ def standing(request: HttpRequest) -> str:
     return mark
 
 
-def note_standing(request: HttpRequest, mark: str) -> None:
-    """Keep a standing in the session."""
-    request.session[MARK] = mark
-
-
 @receiver(user_logged_in)
 def note_sign_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     """Note a sign-in, and in its session when, with what, and whether it owes a second factor."""
     request.session[BEGAN] = timezone.now().isoformat()
     request.session[BROWSER] = in_words(request.META.get("HTTP_USER_AGENT", ""))
-    note_standing(request, standing_of(user))
+    request.session[MARK] = standing_of(user)
     door_of(request, user.email, codes_of=user).forget()
     request.browser_is_of = user.email  # type: ignore[attr-defined]  # the middleware lets the browser know
     record_person("person.signed_in", user, user)

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 
@@ -21,7 +21,7 @@ from readerstudy.accounts.attempts import door_of, link_door
 from readerstudy.accounts.forms import Code, Confirm, Password, Profile
 from readerstudy.accounts.hashing import BusyError
 from readerstudy.accounts.middleware import not_now, page
-from readerstudy.accounts.models import OpenSession, User
+from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import end_session, sessions_of
 from readerstudy.accounts.services import Link
 from readerstudy.accounts.signing_in import TO_SET_UP, begin_session, hold, let_in, waiting
@@ -143,10 +143,7 @@ def elsewhere(request: HttpRequest) -> HttpResponse:
 @page("POST")
 def end_one(request: HttpRequest, name: str) -> HttpResponse:
     """End one of the person's own sessions."""
-    try:
-        end_session(user=signed_in(request), name=name)
-    except OpenSession.DoesNotExist as error:
-        raise Http404 from error
+    or_404(end_session(user=signed_in(request), name=name))
     messages.success(request, "That session is ended.")
     return redirect("accounts:account")
 

@@ -69,7 +69,7 @@ def test_success_forgets_the_failures(alice: User) -> None:
 
 
 def test_a_new_password_ends_every_other_session(alice: User, here: Client, elsewhere: Client) -> None:
-    values = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    values = {"password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
     assert here.post("/accounts/me/password/", values).status_code == 302
     assert here.get("/").status_code == 200
     assert elsewhere.get("/").status_code == 302
@@ -80,7 +80,7 @@ def test_a_new_password_ends_every_other_session(alice: User, here: Client, else
 @pytest.mark.parametrize(
     "change",
     [
-        {"old_password": "not it"},
+        {"password": "not it"},
         {"new_password2": "another-word-9"},
         {"new_password1": "short", "new_password2": "short"},
     ],
@@ -88,7 +88,7 @@ def test_a_new_password_ends_every_other_session(alice: User, here: Client, else
 def test_a_password_is_changed_by_its_owner_and_holds_the_rules(
     alice: User, here: Client, elsewhere: Client, change: dict[str, str]
 ) -> None:
-    values = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW, **change}
+    values = {"password": PASSWORD, "new_password1": NEW, "new_password2": NEW, **change}
     page = here.post("/accounts/me/password/", values)
     assert page.status_code == 200
     assert b"errorlist" in page.content

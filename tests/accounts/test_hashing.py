@@ -219,7 +219,7 @@ def doors(stock: Stock) -> dict[str, tuple[Client, str, dict[str, str]]]:
         ),
         "elsewhere": (alice, "/accounts/me/elsewhere/", {"password": PASSWORD}),
         "codes": (alice, f"{hub}recovery-codes/", {"password": PASSWORD}),
-        "change": (alice, "/accounts/me/password/", {"old_password": PASSWORD, **new}),
+        "change": (alice, "/accounts/me/password/", {"password": PASSWORD, **new}),
     }  # fmt: skip
 
 

@@ -154,7 +154,7 @@ class Crowd:
             "/accounts/sign-in/": {"username": "charlie@example.org", "password": PASSWORD},
             "/accounts/me/profile/": {"name": "Somebody"},
             "/accounts/me/password/": {
-                "old_password": PASSWORD,
+                "password": PASSWORD,
                 "new_password1": "moraine-valley-82",
                 "new_password2": "moraine-valley-82",
             },
