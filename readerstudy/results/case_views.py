@@ -41,10 +41,8 @@ class Choice(forms.Form):
     def __init__(self, data: Any, study: Study) -> None:
         super().__init__(data, auto_id="choice_%s")
         groups = groups_from(unblinding_of(study).groups)
-        self.fields["group"] = forms.ChoiceField(
-            required=False, label="Group",
-            choices=[("", "Both"), (groups.one, groups.both[0]), (groups.other, groups.both[1])],
-        )  # fmt: skip
+        offered = [("", "Both"), (groups.one, groups.both[0]), (groups.other, groups.both[1])]
+        self.fields["group"].choices = offered  # type: ignore[attr-defined]
         self.is_valid()
         self.given = {name: self.cleaned_data[name] for name in self.fields if self.cleaned_data.get(name)}
 

@@ -37,8 +37,7 @@ def create_study(
             f"expected a new short name, '{slug}' belongs to another study; choose a different one"
         )
     study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
-    checked = {"slug", "title"}
-    study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
+    study.clean_fields(exclude={field.name for field in Study._meta.fields} - {"slug", "title"})
     study.save()
     record(
         "study.created", actor, study.key, slug,

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 
 from readerstudy.study import protocol as words
+from readerstudy.study.design.drafts import version_of
 from readerstudy.study.design.lifecycle import RESERVED
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
@@ -69,13 +70,13 @@ class PartForm(forms.Form):
 
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(
-        self, data: Any, *, part: str, protocol: Protocol, title: str, version: str, several: bool = False
-    ) -> None:
-        """Show what a protocol says in one of `PARTS`."""
+    def __init__(self, data: Any, *, part: str, study: Study, several: bool) -> None:
+        """Show what a study's protocol says in one of `PARTS`."""
+        protocol = Protocol.from_json(study.protocol)
         self.unsaid = {"layout": ""} if "layout" in PARTS[part][1] and not several else {}
         named = {name: told for name, told in PARTS[part][1].items() if name not in self.unsaid}
-        initial = {name: getattr(protocol, name, title) for name in named} | {"version": version}
+        initial = {name: getattr(protocol, name, study.title) for name in named}
+        initial["version"] = version_of(study)
         if PERCENT in named:
             initial[PERCENT] = round(100 * protocol.repeat_fraction, 4)
         super().__init__(data, initial=initial)

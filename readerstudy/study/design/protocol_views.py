@@ -47,14 +47,7 @@ def part(request: HttpRequest, study: Study, part: str) -> HttpResponse:
     """Edit one part of a draft's protocol."""
     or_404(part in PARTS)
     name, now = PARTS[part][0], Protocol.from_json(study.protocol)
-    shown: dict[str, Any] = {
-        "part": part,
-        "protocol": now,
-        "title": study.title,
-        "version": drafts.version_of(study),
-        "several": len(roles_of(study.key)) > 1,
-    }
-    form = PartForm(request.POST or None, **shown)
+    form = PartForm(request.POST or None, part=part, study=study, several=len(roles_of(study.key)) > 1)
     if request.method == "POST" and form.is_valid():
         title, version = form.cleaned_data.get("title", ""), form.cleaned_data["version"]
         if _revised(request, study, replace(now, **form.values()), f"{name}: saved.", version, title=title):

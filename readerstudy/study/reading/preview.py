@@ -50,15 +50,13 @@ class Step:
 def steps_of(study: Study) -> list[Step]:
     """Return the steps of a draft: what comes before, practice, a few cases, the end."""
     protocol = Protocol.from_json(study.protocol)
-    steps = []
-    if protocol.consent.strip():
-        steps.append(Step(Stage.CONSENT))
-    if any(each.terms for each in sets_of(study)):
-        steps.append(Step(Stage.TERMS))
-    if protocol.instructions.strip():
-        steps.append(Step(Stage.INSTRUCTIONS))
-    if protocol.display_check != "none":
-        steps.append(Step(Stage.DISPLAY))
+    before = (
+        (Stage.CONSENT, protocol.consent.strip()),
+        (Stage.TERMS, any(each.terms for each in sets_of(study))),
+        (Stage.INSTRUCTIONS, protocol.instructions.strip()),
+        (Stage.DISPLAY, protocol.display_check != "none"),
+    )
+    steps = [Step(stage) for stage, asked in before if asked]
     practice = _cases(study.practice_key) if study.practice_key else []
     steps += [Step(Stage.PRACTICE, case, n, len(practice)) for n, case in enumerate(practice, 1)]
     cases = _cases(study.key) or [_pattern_case()]
