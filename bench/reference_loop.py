@@ -19,10 +19,10 @@ from torch.nn.utils import prune
 
 from analysis.frames import NIH_CLASSES
 from analysis.sweep.data.pixels import resize_linear
-from analysis.sweep.networks.torchvision_import import ensure_operators
+from analysis.sweep.networks.torchvision_import import torchvision_models
 from bench.sweep_inputs import DATASET
 
-ensure_operators()
+torchvision_models()
 import torchvision  # noqa: E402
 from torchvision import transforms  # noqa: E402
 

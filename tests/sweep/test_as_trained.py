@@ -122,6 +122,8 @@ def test_timm_says_itself(tiny: TinySweep) -> None:
 
 OWN = '''"""A network of my own."""
 
+from functools import partial
+
 from torch import nn
 
 
@@ -132,6 +134,9 @@ def build(n_classes):
 
 def nothing(n_classes):
     return None
+
+
+part = partial(build)
 '''
 FACTORY = "factory:my_own_nets:build"
 
@@ -159,6 +164,7 @@ def own_spec(tiny: TinySweep) -> SweepSpec:
 def test_a_sweep_over_my_own_network(tiny: TinySweep, own: Path) -> None:
     spec = own_spec(tiny)
     run = run_sweep(spec, tiny.out)
+    assert factories.source_digest("factory:my_own_nets:part") == run.plan["digests"]["factory"]
     assert run.plan["digests"]["factory"] == sha256(OWN.encode()).hexdigest()
     assert len(list(run.paths.predictions.glob("*.npy"))) == 6
     own.write_text(OWN + "\n# another version\n")
@@ -189,7 +195,7 @@ def test_only_listed_modules_are_imported(
 def test_own_code_that_fails_is_named(own: Path) -> None:
     with pytest.raises(CheckpointError, match=r"expected a torch\.nn\.Module, got NoneType"):
         build_classifier("factory:my_own_nets:nothing", 3)
-    with pytest.raises(CheckpointError, match="expected a function 'absent' in my_own_nets"):
+    with pytest.raises(CheckpointError, match="expected a function or class 'absent' in my_own_nets"):
         build_classifier("factory:my_own_nets:absent", 3)
     factories.allow(["no_such_module"])
     with pytest.raises(HostError, match="No module named 'no_such_module'"):

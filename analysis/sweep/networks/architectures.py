@@ -10,7 +10,7 @@ from torch import nn
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.networks import small
 from analysis.sweep.networks.factories import make_network
-from analysis.sweep.networks.torchvision_import import ensure_operators
+from analysis.sweep.networks.torchvision_import import torchvision_models
 from analysis.sweep.spec import FACTORY, SweepSpec
 
 _AUXILIARY: dict[str, dict[str, Any]] = {
@@ -31,9 +31,7 @@ TIMM = "timm:"
 
 def classifier_names() -> list[str]:
     """Return the names of torchvision's classifiers and of the small one here, sorted."""
-    ensure_operators()
-    from torchvision import models
-
+    models = torchvision_models()
     return sorted([small.NAME, *models.list_models(module=models)])
 
 
@@ -58,8 +56,7 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Mo
             return make_network(name, n_classes).eval()
         if name == small.NAME:
             return small.resnet8(n_classes).eval()
-        from torchvision import models
-
+        models = torchvision_models()
         more = _AUXILIARY.get(name, {})
         model: nn.Module = models.get_model(name, weights=None, num_classes=n_classes, **more)
         return model.eval()

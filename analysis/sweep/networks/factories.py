@@ -6,6 +6,7 @@ module's source; a host that lacks the module, or has another version of it, lea
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +57,9 @@ def source_digest(architecture: str) -> str:
     """
     if not architecture.startswith(FACTORY):
         return ""
-    return sha256_file(Path(inspect.getfile(_function(architecture))))
+    function = _function(architecture)
+    defined = getattr(function, "func", function).__module__  # func: of a functools.partial
+    return sha256_file(Path(inspect.getfile(sys.modules[defined])))
 
 
 def allowed(module: str) -> bool:
@@ -71,12 +74,15 @@ def listed_module(what: str, module: str) -> ModuleType:
     ------
     HostError: it is not listed on this host, is not there, or fails while it is imported.
     """
+    from analysis.sweep.networks.torchvision_import import torchvision_models
+
     if module not in _allowed:
         raise HostError(
             f"{what}: expected a module that {SETTING} lists, got {module!r}; it lists "
             f"{', '.join(sorted(_allowed)) or 'none'} on this host"
         )
     try:
+        torchvision_models()  # own code may import it
         return importlib.import_module(module)
     except Exception as error:  # a module that is not there, or one that fails while it is imported
         raise HostError(f"{what}: expected the module {module}, got the error '{error}'") from error
@@ -85,7 +91,7 @@ def listed_module(what: str, module: str) -> ModuleType:
 def _function(architecture: str) -> "Callable[[int], nn.Module]":
     module, _, name = architecture.removeprefix(FACTORY).partition(":")
     found = getattr(listed_module(architecture, module), name, None)
-    if not inspect.isfunction(found):
-        raise CheckpointError(f"{architecture}: expected a function {name!r} in {module}, got none")
+    if not callable(found):
+        raise CheckpointError(f"{architecture}: expected a function or class {name!r} in {module}, got none")
     function: Callable[[int], nn.Module] = found
     return function

@@ -1,7 +1,9 @@
-"""Import torchvision beside a torch that its compiled library does not fit."""
+"""Import torchvision beside a torch that its compiled library does not fit, and without torch's compiler."""
 
-import importlib.util
-from pathlib import Path
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -14,35 +16,44 @@ _kept: list[torch.library.Library] = []
 """A library takes its definitions with it when it is collected, so it is kept."""
 
 
-def ensure_operators() -> bool:
-    """Define the two operators if torchvision's own library cannot; return whether anything was defined.
+class _OnUse(ModuleType):
+    """Stands for a module of torch's compiler until somebody asks for more than this one function."""
+
+    def is_compile_supported(self, device: str) -> bool:
+        """Ask the compiler; torchvision calls this only where a detection network runs."""
+        return bool(self.__getattr__("is_compile_supported")(device))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # `inspect` asks it of every module that is loaded
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(import_module(self.__name__), name)
+
+
+def torchvision_models() -> ModuleType:
+    """Import `torchvision.models`; where its compiled library does not load, define what it lacks.
 
     PyPI's torchvision is built for CUDA. Beside a CPU-only torch its library cannot load, so the operators
     `torchvision::nms` and `torchvision::qnms` do not exist, and `import torchvision` fails when it attaches shape
     rules to them. The two schemas, without any implementation, are enough for models, transforms, fx, compile and
     export; `torchvision.ops.nms` and `torchvision.io` stay unusable and nothing here uses them. With a torchvision
     that fits, nothing is defined.
+
+    torchvision takes one function from torch's compiler, for detection networks, and the compiler is more than a
+    second of imports: that function waits for its first use.
     """
-    if _exists("nms") or _loads():
-        return False
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
-    for schema in SCHEMAS:
-        library.define(schema)  # type: ignore[no-untyped-call]
-    _kept.append(library)
-    return True
-
-
-def _exists(name: str) -> bool:
-    return hasattr(torch.ops.torchvision, name)
-
-
-def _loads() -> bool:
-    """Load the compiled library as torchvision itself would, before torchvision is imported."""
-    found = importlib.util.find_spec("torchvision")
-    folders = found.submodule_search_locations if found else None
-    for library in sorted(path for folder in folders or () for path in Path(folder).glob("_C*.so")):
+    compiler = _OnUse("torch._dynamo.utils")
+    sys.modules.setdefault(compiler.__name__, compiler)
+    try:
         try:
-            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
-        except (ImportError, OSError):
-            continue
-    return _exists("nms")
+            return import_module("torchvision.models")
+        except RuntimeError:
+            library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+            for schema in SCHEMAS:
+                library.define(schema)  # type: ignore[no-untyped-call]
+            _kept.append(library)
+            return import_module("torchvision.models")
+    finally:
+        if sys.modules.get(compiler.__name__) is compiler:
+            del sys.modules[compiler.__name__]
