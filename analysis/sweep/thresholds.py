@@ -41,9 +41,10 @@ def find_cuts(keys: Sequence[Keys], counts: Sequence[int]) -> list[Cut]:
     ordered = np.sort(np.concatenate(keys))
     if any(not 0 <= count <= len(ordered) for count in counts):
         raise ValueError(f"expected counts from 0 to {len(ordered)}, got {list(counts)}")
-    last = [ordered[count - 1] if count else np.uint32(0) for count in counts]
-    below = [int(np.searchsorted(ordered, key)) for key in last]
-    return [Cut(int(key), count - under) for key, count, under in zip(last, counts, below, strict=True)]
+    # The first key that stays: equal ones are then searched for only where a tie lies across the cut.
+    first = [int(ordered[count]) if count < len(ordered) else 2**31 - 1 for count in counts]
+    below = [int(np.searchsorted(ordered, np.uint32(key))) for key in first]
+    return [Cut(key, count - under) for key, count, under in zip(first, counts, below, strict=True)]
 
 
 def keep(keys: Sequence["Tensor"], cut: Cut) -> list["Tensor"]:

@@ -22,11 +22,6 @@ def single_weights(weights: Sequence[Weights]) -> list[int]:
     return [1] * len(weights)
 
 
-def removed_count(sparsity: float, n: int) -> int:
-    """Return how many of n weights a ratio removes: round(k * n), halves to even, as torch does."""
-    return round(sparsity * n)
-
-
 @dataclass(frozen=True)
 class MaskMethod:
     """A method that sets weights to zero.
@@ -76,7 +71,8 @@ class Masks:
         pieces = method.pieces(weights)
         for group in self._groups:
             size, piece = sum(keys[place].size for place in group), pieces[group[0]]
-            counts = [piece * removed_count(k, size // piece) if piece else 0 for k in sparsities]
+            # Halves to even, as torch does.
+            counts = [piece * round(k * (size // piece)) if piece else 0 for k in sparsities]
             cuts = find_cuts([keys[place] for place in group], counts)
             for k, count, cut in zip(sparsities, counts, cuts, strict=True):
                 self._cuts[_name(k)].append(cut)

@@ -30,11 +30,6 @@ IMAGES, BATCH = 2048, 256
 """So many training images are drawn, and so many of them taken at once."""
 
 
-def recalibrated_conditions(spec: SweepSpec) -> list[str]:
-    """Return the names of the conditions whose statistics are computed anew."""
-    return [name for name in spec.axis if spec.condition(name).recalibrate]
-
-
 def sample_of(spec: SweepSpec, train: Split | None) -> tuple[tuple[str, ...], dict[str, str]]:
     """Draw the training images of a run by `[prune] seed`, where a condition wants them.
 
@@ -48,7 +43,7 @@ def sample_of(spec: SweepSpec, train: Split | None) -> tuple[tuple[str, ...], di
     SpecError: a network without batch norm.
     DataError: no training labels, or fewer than `IMAGES` images.
     """
-    wanted = recalibrated_conditions(spec)
+    wanted = [name for name in spec.axis if spec.condition(name).recalibrate]
     for name in wanted:
         model = build_classifier(spec.models_of(name).architecture, len(spec.data.classes), device="meta")
         if not any(isinstance(module, _BatchNorm) for module in model.modules()):
