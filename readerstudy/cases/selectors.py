@@ -8,6 +8,7 @@ told in docs/blinding.md: the pixels, once they are decoded.
 
 import io
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -67,6 +68,23 @@ def frame_json(frame: Frame) -> dict[str, Any]:
         "window": [frame.window_low, frame.window_high],
         "spacing": [frame.spacing_row, frame.spacing_column] if known else None,
     }
+
+
+def share_pixels(one: Collection[UUID], other: Collection[UUID]) -> bool:
+    """Say whether case sets have, or may have, an image in common, whatever sweep or list they came from.
+
+    Frames that an earlier version stored have no digest of their pixels: those of one size may be the same.
+    """
+    own, others = _pixels(one), _pixels(other)
+    alike = {digest for digest, _ in own} & {digest for digest, _ in others} - {""}
+    sizes = {size for digest, size in own if not digest} & {size for _, size in others}
+    sizes |= {size for digest, size in others if not digest} & {size for _, size in own}
+    return bool(alike or sizes)
+
+
+def _pixels(keys: Collection[UUID]) -> set[tuple[str, tuple[int, int]]]:
+    found = Frame.objects.filter(study__in=keys).values_list("pixels_sha256", "rows", "columns")
+    return {(digest, (rows, columns)) for digest, rows, columns in found}
 
 
 def frame_bytes(case: Case, frames_root: Path | None = None, position: int = 0) -> bytes:

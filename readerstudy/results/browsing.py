@@ -10,10 +10,9 @@ from functools import cached_property
 from itertools import combinations
 from statistics import fmean, median
 from typing import Any
-from uuid import UUID
 
 from analysis.endpoints import Groups, groups_from
-from readerstudy.cases.models import Frame
+from readerstudy.cases.selectors import share_pixels
 from readerstudy.endpoints import endpoints_of
 from readerstudy.results.values import ReadCase, Reading, readings_of, unblinding_of
 from readerstudy.study.design.terms import keys_of
@@ -22,7 +21,7 @@ from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.questions import Question
 
-NOT_YET = (Phase.LOCKED, Phase.READING, Phase.CLOSED)
+NOT_YET = (Phase.DRAFT, Phase.LOCKED, Phase.READING, Phase.CLOSED)
 """Phases in which a study's key may still be opened."""
 
 UNANSWERED = {
@@ -73,23 +72,12 @@ class BrowsedCase:
 def why_shut(study: Study) -> str:
     """Return why the cases of an unblinded study cannot be looked through now, or ""."""
     waiting = Study.objects.filter(phase__in=NOT_YET).exclude(pk=study.pk)
-    own = _pixels(keys_of(study))
-    others = _pixels(key for each in waiting for key in keys_of(each))
-    # Frames that an earlier version stored have no digest of their pixels: those of one size may be the same.
-    alike = {digest for digest, _ in own} & {digest for digest, _ in others} - {""}
-    sizes = {size for digest, size in own if not digest} & {size for _, size in others}
-    sizes |= {size for digest, size in others if not digest} & {size for _, size in own}
-    if not (alike or sizes):
+    if not share_pixels([study.key], [key for each in waiting for key in keys_of(each)]):
         return ""
     return (
         "Another study that is not unblinded has, or may have, the same images. The cases can be looked through when "
-        "its key is open too, or when it is archived."
+        "its key is open too, or when it is archived; a draft can be deleted."
     )
-
-
-def _pixels(keys: Iterable[UUID]) -> set[tuple[str, tuple[int, int]]]:
-    found = Frame.objects.filter(study__in=list(keys)).values_list("pixels_sha256", "rows", "columns")
-    return {(digest, (rows, columns)) for digest, rows, columns in found}
 
 
 def browsed(study: Study) -> list[BrowsedCase]:

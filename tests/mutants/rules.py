@@ -145,7 +145,11 @@ RULES = (
          f"{DESIGNS}::test_the_time_of_a_reading_is_that_of_all_its_visits[fully crossed]"),
     ),
     Rule(
-        "case browser", "readerstudy/results/browsing.py", ("why_shut", "_pixels"),
+        "case browser", "readerstudy/results/browsing.py", ("why_shut",),
+        ("tests/results/test_browsing.py",),
+    ),
+    Rule(
+        "pixels in common", "readerstudy/cases/selectors.py", ("share_pixels", "_pixels"),
         ("tests/results/test_browsing.py",),
     ),
     Rule(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -15,7 +16,10 @@ from readerstudy.cases.selectors import frame_bytes
 from readerstudy.results.browsing import browsed, chosen, told, why_shut
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
-from readerstudy.study.models import Study
+from readerstudy.study.duties import add_member
+from readerstudy.study.models import Role, Study
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import NotThisPersonError
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
 from readerstudy.study.protocol.questions import Level, Question
 from tests.guards import drop_guards
@@ -133,7 +137,8 @@ def test_next_and_previous_follow_the_chosen_order(opened: Stock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "shut"), [("locked", True), ("reading", True), ("closed", True), ("archived", False)]
+    ("phase", "shut"),
+    [("draft", True), ("locked", True), ("reading", True), ("closed", True), ("archived", False)],
 )
 def test_browser_is_shut_while_another_sealed_study_has_the_same_pixels(
     opened: Stock, phase: str, shut: bool
@@ -192,3 +197,23 @@ def test_the_digest_of_pixels_is_not_the_one_by_which_a_sweep_names_its_images(s
     pixels = decode_frame(frame_bytes(frame.case), frame.rows, frame.columns, frame.bits)
     assert len(frame.pixels_sha256) == 64
     assert frame.pixels_sha256 != stored_digest(pixels)
+
+
+def test_whoever_could_look_at_the_groups_does_not_read_the_same_pixels(opened: Stock) -> None:
+    """Charlie has a role in the unblinded study, Bob has read in it and saw no group."""
+    draft = other_study(opened, "draft")
+    add_member(study=opened.study, person=opened.charlie, role=Role.STATISTICIAN, actor=opened.alice)
+    with pytest.raises(NotThisPersonError, match="can see the groups of the same"):
+        enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
+    enrol_reader(study=draft, person=opened.bob, actor=opened.alice)
+
+
+def test_practice_cases_in_common_shut_nothing(opened: Stock) -> None:
+    """No group is shown of a practice case."""
+    draft = other_study(opened, "draft")
+    key = opened.study.key
+    Study.objects.filter(pk=draft.pk).update(practice_key=draft.key, key=uuid4())
+    assert why_shut(opened.study)
+    Study.objects.filter(pk=opened.study.pk).update(practice_key=key, key=uuid4())
+    opened.study.refresh_from_db()
+    assert not why_shut(opened.study)
