@@ -18,7 +18,7 @@ from scipy.special import expit, softmax
 from analysis.conditions import Condition
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, sha256_of_all, whole_folder, write_whole
 from analysis.frames import FORMAT, METRICS, RUN_FORMAT, check_table, label_matrix
-from analysis.identity import path_key
+from analysis.identity import NameClashError, Names, join
 from analysis.imports.errors import PredictionsError
 from analysis.imports.listing import Choices, Listing, Places, PredictionFile, data_spec, list_predictions
 from analysis.imports.pickled import LABEL, Predictions
@@ -270,15 +270,14 @@ def _in_order(found: Predictions, classes: tuple[str, ...]) -> NDArray[Any]:
 
 def _rows_of(came: list[str], split: Split) -> list[int]:
     """Return the row of each image of the split; raise PredictionsError for another image, or one twice."""
-    rows: dict[str, int] = {}
-    known = {path_key(name) for name in split.images}
-    for row, name in enumerate(came):
-        key = path_key(name)
-        if key not in known or key in rows:
-            wanted = f"an image of {split.where.name}" if key not in known else "each image once"
-            raise PredictionsError(f"row {row + 1}: expected {wanted}, got {name[:80]!r}")
-        rows[key] = row
-    return [rows[path_key(name)] for name in split.images]
+    held = Names(came)
+    try:
+        found = join(Names(split.images, rows=False), held)
+    except NameClashError as error:
+        raise PredictionsError(str(error)) from error
+    if strange := sorted({*range(len(came))} - {*found.values()}):
+        raise PredictionsError(f"expected each image of {split.where.name} once, got {held.said(strange[0])}")
+    return [found[place] for place in range(len(found))]
 
 
 def _scores_of(logits: NDArray[Any], output: str) -> NDArray[np.float64]:

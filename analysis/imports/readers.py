@@ -114,9 +114,11 @@ def _from_frame(frame: pd.DataFrame, id_column: str) -> Predictions:
     }
     for name in frame.columns:
         if frame[name].dtype.kind not in "fi":
+            texts = frame[name].astype(str)
+            row = int(pd.to_numeric(texts, errors="coerce").isna().to_numpy().argmax())
             raise PredictionsError(
-                f"expected numbers in the column {str(name)!r}, got {frame[name].dtype}; name it by --id-column if "
-                f"it holds the names of the images"
+                f"row {row + 1}, column {str(name)!r}: expected a number such as 0.5, got {texts.iloc[row][:80]!r}; if "
+                f"the column holds the names of the images, name it by --id-column"
             )
     columns = tuple(str(name) for name in frame.columns)
     return Predictions(frame.to_numpy(np.float64), columns, named.get(LABEL), named.get(id_column))

@@ -162,7 +162,7 @@ def test_the_ledger_and_the_pages_know_the_conditions(home: Path) -> None:
         (
             ["teacher={}/teacher", "student={}/student"],
             {"id_column": "file"},
-            "column 'picture', got .*name it by --id-column",
+            "column 'picture': expected a number .*name it by --id-column",
         ),
     ],
 )

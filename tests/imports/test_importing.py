@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -194,7 +195,7 @@ def test_a_score_that_is_none_is_refused(tmp_path: Path, labels: Path, value: fl
     why = refused(folder, labels, tmp_path / "run")
     assert (
         "row 4, column 'Effusion': expected a score from 0 to 1" in why
-        or "expected numbers in the column" in why
+        or "row 4, column 'Effusion': expected a number such as 0.5, got ''" in why
     )
 
 
@@ -258,21 +259,37 @@ def test_the_images_that_a_csv_names_are_checked(tmp_path: Path, labels: Path) -
     frame.loc[1, "id"] = frame.loc[0, "id"]
     frame.to_csv(path, index=False)
     why = refused(folder, labels, tmp_path / "other")
-    assert "row 2: expected each image once, got '00000000_000.png'" in why
+    assert "expected each image of labels.csv once, got row 2 '00000000_000.png'" in why
     frame.loc[1, "id"] = "99.png"
     frame.to_csv(path, index=False)
-    assert "row 2: expected an image of labels.csv, got '99.png'" in refused(
+    assert "expected each image of labels.csv once, got row 2 '99.png'" in refused(
         folder, labels, tmp_path / "other"
     )
 
 
-def test_images_that_a_csv_names_in_another_spelling_are_the_same(tmp_path: Path, labels: Path) -> None:
+@pytest.mark.parametrize("spelling", [lambda name: f"./{name.upper()} ", lambda name: f"images/{name[:-4]}"])
+def test_images_that_a_csv_names_in_another_spelling_are_the_same(
+    tmp_path: Path, labels: Path, spelling: Callable[[str], str]
+) -> None:
+    """As all names join: one path may be the end of the other, and endings may differ."""
     folder = released.write_released(tmp_path, labels, released.write_csv)
     path = (folder / released.released_name(0, 0)).with_suffix(".csv")
-    names = [f"./{name.upper()} " for name in pd.read_csv(labels)["id"]]
+    names = list(map(spelling, pd.read_csv(labels)["id"]))
     pd.read_csv(path).assign(id=names).to_csv(path, index=False, sep=";")
     import_predictions(folder, tmp_path / "run", Choices(labels))
     assert list(read_run(tmp_path / "run").images["image"]) == list(pd.read_csv(labels)["id"])
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "0,5"])
+def test_a_cell_that_is_no_number_is_named(tmp_path: Path, labels: Path, cell: str) -> None:
+    folder = released.write_released(tmp_path, labels, released.write_csv)
+    path = (folder / released.released_name(0, 0)).with_suffix(".csv")
+    frame = pd.read_csv(path, dtype=str)
+    name = frame.columns[2]
+    frame.loc[3, name] = cell
+    frame.to_csv(path, index=False)
+    why = refused(folder, labels, tmp_path / "run")
+    assert f"row 4, column '{name}': expected a number such as 0.5, got '{cell}'" in why
 
 
 def test_predictions_whose_ending_is_written_otherwise_are_told_of(tmp_path: Path, labels: Path) -> None:
