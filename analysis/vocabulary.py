@@ -43,9 +43,14 @@ def view(text: str) -> str | None:
     return VIEWS.get(text.strip().upper())
 
 
+def role(text: str) -> str:
+    """Return the role of an image among those of its case: a view as `view` writes it, other words in capitals."""
+    return view(text) or text.strip().upper()
+
+
 def is_prior(role: str) -> bool:
     """Tell whether a role of an image among those of its case says prior, as PRIOR and PRIOR PA do."""
-    return "PRIOR" in re.split(r"[ -]+", role.upper())
+    return bool({"PRIOR", "PREVIOUS"} & set(re.split(r"[^A-Z]+", role.upper())))
 
 
 def age(text: str) -> float | None:

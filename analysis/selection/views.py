@@ -30,7 +30,8 @@ def views_of_studies(images: pd.DataFrame, views: Sequence[str]) -> pd.DataFrame
     whole = alone.pivot(index="study", columns="view", values="image").reindex(columns=list(views)).dropna()
     if whole.empty:
         raise SelectionError(
-            f"expected studies with one image each of the views {', '.join(views)}, got none"
+            f"expected studies with one image each of the views {', '.join(views)}, got none; the run has "
+            f"{', '.join(sorted(set(told['view']) - {''}))}"
         )
     return whole
 

@@ -14,7 +14,7 @@ from analysis.caseset.write import refuse_images
 
 RULE = (
     "Images of one study (StudyInstanceUID) are one case. The role of each is its ViewPosition (LL and RL are "
-    "LATERAL), with L- or R- before it where the header says ImageLaterality; PA and AP come first, the others by name."
+    "LATERAL), with L- or R- before it where ImageLaterality says so; PA and AP come first, the others by name."
 )
 _TAGS = ["StudyInstanceUID", "ViewPosition", "ImageLaterality"]
 _FIRST = ("PA", "AP")
@@ -42,8 +42,8 @@ def cases_of_studies(listed: pd.DataFrame, files: Mapping[str, Path]) -> pd.Data
             study = view = side = ""
         if not (study and view):
             wrong.append(f"{files[image]}: expected a DICOM file with StudyInstanceUID and ViewPosition")
-        role = vocabulary.view(view) or view.upper()
-        told.append((study, f"{side}-{role}" if side else role))
+        role = vocabulary.role(view)
+        told.append((study, f"{side}-{role}" if side in ("L", "R") else role))
     refuse_images(wrong, len(listed))
     studies = list(dict.fromkeys(study for study, _ in told))
     place = [

@@ -4,7 +4,7 @@
  * The same rule as `analysis/services/studies.py`; a test compares them.
  */
 export const RULE =
-  "Images of one study (StudyInstanceUID) are one case. The role of each is its ViewPosition (LL and RL are LATERAL), with L- or R- before it where the header says ImageLaterality; PA and AP come first, the others by name.";
+  "Images of one study (StudyInstanceUID) are one case. The role of each is its ViewPosition (LL and RL are LATERAL), with L- or R- before it where ImageLaterality says so; PA and AP come first, the others by name.";
 /** So much of a file is read: all that comes before the pixels, and more. */
 export const HEADER_BYTES = 1 << 20;
 const VIEWS = /** @type {Record<string, string>} */ ({
@@ -66,7 +66,7 @@ export function readHeader(buffer) {
   }
   const [study, view, side] = [STUDY, VIEW, SIDE].map((tag) => said.get(tag) ?? "");
   const role = VIEWS[view.toUpperCase()] ?? view.toUpperCase();
-  return study && role ? { study, role: side ? `${side}-${role}` : role } : null;
+  return study && role ? { study, role: side === "L" || side === "R" ? `${side}-${role}` : role } : null;
 }
 
 /**

@@ -66,7 +66,7 @@ def rewritten(listed: Path, syntax: str, sequence: bool) -> None:
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
 @pytest.mark.parametrize(
     ("views", "sides"),
-    [(("LL", "PA"), ("", "")), (("CC", "MLO"), ("R", "L")), (("LAT", "POSTEROANTERIOR"), ("", ""))],
+    [(("LL", "PA"), ("", "")), (("CC", "MLO"), ("R", "L")), (("LAT", "POSTEROANTERIOR"), ("U", "U"))],
 )
 def test_the_browser_makes_the_cases_of_the_command(
     tmp_path: Path, views: tuple[str, str], sides: tuple[str, str], syntax: str, sequence: bool

@@ -38,8 +38,10 @@ def test_the_rule_is_shown_and_nothing_is_written(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_applied_it_makes_cases_of_two_images(tmp_path: Path) -> None:
-    written(studies(tmp_path), "--by-study", "apply")
+@pytest.mark.parametrize("side", ["", "U"])
+def test_applied_it_makes_cases_of_two_images(tmp_path: Path, side: str) -> None:
+    """U is what DX writes of an unpaired organ: no side."""
+    written(studies(tmp_path, sides=(side, side)), "--by-study", "apply")
     assert verify_case_set(tmp_path / "cases", tmp_path / "key.csv").cases == 10
     key = read_key(tmp_path / "key.csv")
     assert list(key.images["role"]) == ["PA", "LATERAL"] * 10

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.vocabulary import age, decimal, sex, view
+from analysis.vocabulary import age, decimal, is_prior, role, sex, view
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,14 @@ def test_view_is_one_of_three() -> None:
     assert {word: view(word) for word in words} == words
     outside = ("XTABLE LATERAL", "AP AXIAL", "LLD", "L", "PAX", "SWIMMERS", "P", "")
     assert [view(word) for word in outside] == [None] * len(outside)
+
+
+def test_roles_are_written_alike_and_a_prior_is_told_however_it_is_joined() -> None:
+    assert [role(text) for text in (" pa ", "rl", "prior pa", "L-cc")] == [
+        "PA",
+        "LATERAL",
+        "PRIOR PA",
+        "L-CC",
+    ]
+    assert all(map(is_prior, ("PRIOR", "prior pa", "PRIOR_PA", "PRIOR1", "pa/Prior", "previous")))
+    assert not any(map(is_prior, ("PA", "PRIORITY", "", "CURRENT")))

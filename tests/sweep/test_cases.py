@@ -42,7 +42,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> TinySweep:
     letter = table["id"].str[4]
     table.loc[letter == "O", list(NIH_CLASSES)] = 0  # what was there before is no label of the case
     table["study"], table["view"] = table["id"].str[:3], letter.map(VIEW)
-    table["role"] = letter.map({"O": "PRIOR", "F": "", "L": ""})
+    table["role"] = letter.map({"O": "prior", "F": "", "L": ""})
     table["subj_id"] = "p" + table["study"]
     table.to_csv(tiny.root / "all.csv", index=False)
     return tiny
@@ -216,7 +216,9 @@ def test_what_is_no_case_is_refused(
 def test_views_whose_study_has_no_scored_image_make_no_cases(
     studies: TinySweep, mean: Run, tmp_path: Path
 ) -> None:
-    with pytest.raises(CommandError, match="expected studies with one image each of the views AP, PRIOR"):
+    with pytest.raises(
+        CommandError, match=r"each of the views AP, PRIOR, got none; the run has LATERAL, PA, PRIOR"
+    ):
         call_command(
             "write_case_set", str(mean.folder), "--images", str(studies.images), "--out", str(tmp_path / "cases"),
             "--key-out", str(tmp_path / "key.csv"), "--views", "AP", "PRIOR",

@@ -106,7 +106,7 @@ def _heading(table: pd.DataFrame, headings: Sequence[str]) -> str | None:
 
 def _read(written: pd.Series, name: str) -> pd.Series:
     """Read each spelling of a column once; None where it is blank or not read."""
-    read = _READ[name][0] if name in _READ else spelled
+    read = _READ[name][0] if name in _READ else vocabulary.role if name == "role" else spelled
     values = {text: None if vocabulary.is_blank(text) else read(text) for text in written.unique()}
     return written.map(values).astype(float if name == "age" else object)
 
