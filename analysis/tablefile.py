@@ -54,7 +54,6 @@ def read_table(
     *,
     error: type[Exception],
     where: str = "",
-    wanted: str = "a CSV file",
     **options: Any,
 ) -> pd.DataFrame:
     """Read a CSV of at most `MAX_COLUMNS` columns, by one of `SEPARATORS`, which is kept as `attrs["separator"]`.
@@ -64,7 +63,6 @@ def read_table(
     source: a file, plain or .gz, or the bytes of one.
     error: the named error of the caller.
     where: the file named in messages; "" where the caller names it.
-    wanted: what the caller expects, for messages.
     options: what pandas.read_csv takes; `dtype` and `usecols` go by the trimmed headings.
 
     Raises
@@ -80,11 +78,13 @@ def read_table(
             if not head.fault:
                 return _parsed(_from(head.start, stream, first), head, options)
     except OSError as reason:  # a damaged .gz is one too, without an errno
-        raise error(f"{place}expected {wanted}, got the error '{reason.strerror or reason}'") from reason
+        raise error(
+            f"{place}expected a CSV file in UTF-8, got the error '{reason.strerror or reason}'"
+        ) from reason
     except (ValueError, EOFError, zlib.error) as reason:
         # pandas' own errors and those of the encoding are values.
-        raise error(f"{place}expected {wanted}, got the error '{reason}'") from reason
-    raise error(f"{place}expected {wanted} with {head.fault}")
+        raise error(f"{place}expected a CSV file in UTF-8, got the error '{reason}'") from reason
+    raise error(f"{place}expected a CSV file in UTF-8 with {head.fault}")
 
 
 def _opened(source: Path | bytes) -> BinaryIO:

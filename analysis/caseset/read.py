@@ -278,9 +278,8 @@ def _nonce(rows: pd.DataFrame, path: Path) -> bytes:
 
 def _table(data: bytes, table: Table, path: Path) -> pd.DataFrame:
     frame = read_table(
-        data, error=CaseSetError, where=str(path), wanted="a CSV file in UTF-8",
-        dtype=str, keep_default_na=False, encoding="utf-8",
-    )  # fmt: skip
+        data, error=CaseSetError, where=str(path), dtype=str, keep_default_na=False, encoding="utf-8"
+    )
     frames.check_table(frame, table, str(path))
     for column in table.columns:
         if column.name in frame.columns and column.kind != "text":

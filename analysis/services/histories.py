@@ -98,7 +98,7 @@ def _one(file: Path) -> pd.DataFrame:
     place = f"{file.parent.name}/{file.name}"
     if file.stat().st_size > MAX_BYTES:
         raise HistoryError(f"{place}: expected a history of at most {MAX_BYTES:,} bytes, got a larger one")
-    table = read_table(file, error=HistoryError, where=place, wanted="a history of a training")
+    table = read_table(file, error=HistoryError, where=place)
     needed = PUBLISHED if "phase" in table.columns else NEEDED
     absent = [name for name in needed if name not in table.columns]
     if absent:

@@ -63,14 +63,7 @@ def hand_over_listed(
 
 def read_images(path: Path) -> pd.DataFrame:
     """Read a list as it is (frames.LISTED); raise CaseSetError or FrameError for what is none."""
-    frame = read_table(
-        path,
-        error=CaseSetError,
-        where=str(path),
-        wanted="a CSV file in UTF-8",
-        dtype=str,
-        keep_default_na=False,
-    )
+    frame = read_table(path, error=CaseSetError, where=str(path), dtype=str, keep_default_na=False)
     return frames.check_table(frame, frames.LISTED, str(path)).reset_index(drop=True)
 
 

@@ -46,8 +46,7 @@ def read_ratings(path: Path) -> pd.DataFrame:
     StatsError: the file is absent, is not UTF-8, is not a CSV or is wider than any table of ours.
     """
     table = read_table(
-        path, error=StatsError, where=str(path), wanted="a CSV file in UTF-8",
-        dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig",
+        path, error=StatsError, where=str(path), dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig"
     )  # fmt: skip
     return restored(table)
 

@@ -46,7 +46,7 @@ def test_every_door_refuses_a_wide_table_before_it_parses(
 
 def test_messages_say_what_was_expected_what_came_and_what_to_do() -> None:
     assert refusal(b"a," * 2_500 + b"b\n1\n") == (
-        "t.csv: expected a CSV file with at most 2,000 columns, got 2,501 in its heading; "
+        "t.csv: expected a CSV file in UTF-8 with at most 2,000 columns, got 2,501 in its heading; "
         "remove the columns that are not needed"
     )
     assert "got 2,501 in its first row" in refusal(b"a,b\n" + b"1," * 2_500 + b"1\n")
@@ -95,9 +95,11 @@ def test_a_packed_table_is_measured_unpacked(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"a," * 100_000 + b"b\n"))
     assert "got 100,001" in refusal(path)
     path.write_bytes(gzip.compress(b"a,b\n1,2\n")[:-6])
-    assert refusal(path).startswith("t.csv: expected a CSV file, got the error 'Compressed file ended")
+    assert refusal(path).startswith(
+        "t.csv: expected a CSV file in UTF-8, got the error 'Compressed file ended"
+    )
     path.write_bytes(b"a,b\n1,2\n")
-    assert refusal(path).startswith("t.csv: expected a CSV file, got the error 'Not a gzipped file")
+    assert refusal(path).startswith("t.csv: expected a CSV file in UTF-8, got the error 'Not a gzipped file")
 
 
 def test_a_pipe_is_read_whole(tmp_path: Path) -> None:
@@ -112,10 +114,10 @@ def test_a_pipe_is_read_whole(tmp_path: Path) -> None:
 def test_other_bad_tables_are_named(tmp_path: Path) -> None:
     assert (
         refusal(tmp_path / "none.csv")
-        == "t.csv: expected a CSV file, got the error 'No such file or directory'"
+        == "t.csv: expected a CSV file in UTF-8, got the error 'No such file or directory'"
     )
     assert (
-        refusal(b"", wanted="a key") == "t.csv: expected a key, got the error 'No columns to parse from file'"
+        refusal(b"") == "t.csv: expected a CSV file in UTF-8, got the error 'No columns to parse from file'"
     )
     assert "saw 5" in refusal(b"a,b\n1,2\n1,2,3,4,5\n")
     assert "'utf-8' codec" in refusal(b"a,\xc3\x28\n")
@@ -123,7 +125,7 @@ def test_other_bad_tables_are_named(tmp_path: Path) -> None:
 
 def test_a_column_that_comes_twice_is_refused_and_one_without_a_name_is_not() -> None:
     assert refusal(b"id,Mass,Mass\na.png,0,1\n") == (
-        "t.csv: expected a CSV file with each column once, got 'Mass' again in its heading; remove one of them"
+        "t.csv: expected a CSV file in UTF-8 with each column once, got 'Mass' again in its heading; remove one of them"
     )
     assert read_table(b"id,,\na.png,0,1\n", error=RefusedError).shape == (1, 3)
 

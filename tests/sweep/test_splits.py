@@ -127,12 +127,14 @@ def test_an_image_that_comes_again_with_the_same_labels_is_one_image(tmp_path):
 
 def test_absent_files_are_named(tmp_path):
     data = nih(tmp_path)
-    with pytest.raises(DataError, match=r"labels\.csv: expected a CSV file, got the error 'No such file"):
+    with pytest.raises(
+        DataError, match=r"labels\.csv: expected a CSV file in UTF-8, got the error 'No such file"
+    ):
         read_split(data.labels_test, data, "test")
     with pytest.raises(DataError, match="labels_val"):
         read_split(data.labels_val, data, "val")
     (tmp_path / "labels.csv").write_text("")
-    with pytest.raises(DataError, match="expected a CSV file"):
+    with pytest.raises(DataError, match="expected a CSV file in UTF-8"):
         read_split(data.labels_test, data, "test")
 
 
