@@ -211,7 +211,7 @@ def test_a_condition_without_a_share_is_named(tmp_path: Path) -> None:
     row = {"condition": "student", "verdict": "collapsed", "correlation": 0.95, "by_constant": 9, "exemplars": 10,
            "spread": 0.1, "ap_above": 0.1, "ap_above_dense": 0.4}  # fmt: skip
     words = validity_words(row)
-    assert "the networks of student answer nearly alike for all (collapsed)" in words
+    assert "one answer for all images would give much the same list (collapsed)" in words
     assert "prun" not in words
     assert "the condition used here, student, stays as it was chosen" in proposal_words([row], "student")
     assert highest_valid([row | {"verdict": "valid"}]) is None
