@@ -201,7 +201,7 @@ def one_row_each(frame: pd.DataFrame, classes: Sequence[str], id_column: str, wh
     missing = [name for name in (id_column, *classes) if name not in frame.columns]
     if missing:
         raise FrameError(
-            f"{where}: expected a column for each of {id_column} and {len(classes)} classes; "
+            f"{where}: expected a column for each of {id_column} ([data] id_column) and {len(classes)} classes; "
             f"missing: {', '.join(missing)}"
         )
     ids = Table(where, (Column(id_column, "text", "image"),), key=(id_column,), paths=(id_column,))

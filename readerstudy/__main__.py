@@ -9,8 +9,9 @@ from collections.abc import Callable
 from readerstudy.environment import PLACEHOLDERS, SettingError, ensure_site, read_site_file, site_home
 
 WITHOUT_SITE = {
-    "doctor", "help", "make_phantoms", "train_ensemble", "write_case_set", "verify_case_set", "analyse_ratings",
-    "analyse_run", "calibrate_statistics", "import_predictions", "import_via", "phantom_study", "deidentify",
+    "doctor", "help", "make_phantoms", "train_ensemble", "write_case_set", "write_listed_cases", "verify_case_set",
+    "analyse_ratings", "analyse_run", "calibrate_statistics", "import_predictions", "import_via", "phantom_study",
+    "deidentify",
 }  # fmt: skip
 """Commands that touch files only: they run before there is a site."""
 

@@ -270,7 +270,8 @@ def _colours(dataset: Dataset, layout: Layout, syntax: str, words: np.ndarray) -
         if layout.photometric == _PALETTE:
             values = (words >> layout.shift) & (2**layout.stored - 1)
             colours = np.asarray(apply_color_lut(values, dataset))
-            return (colours >> 8 if colours.dtype.itemsize == 2 else colours).astype(np.uint8)
+            # Some write entries of 8 bits where they say 16.
+            return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
         if layout.photometric.startswith("YBR_FULL") and syntax not in _CONVERTED:
             return np.asarray(convert_color_space(words, "YBR_FULL", "RGB"))
     return words

@@ -86,11 +86,12 @@ def find_exemplars(
     >>> found.images, found.cut
     (['b'], -1.0)
     """
+    dense, pruned = (np.asarray(scores, np.float64) for scores in (dense, pruned))
     _check(images, dense, pruned, criterion)
     rule = CRITERIA[criterion]
     if rule.seedwise:
         raise SelectionError(f"{criterion} needs the scores of each seed, got mean scores: use find_in_run")
-    scores = rule.agreement(np.asarray(dense, dtype=np.float64), np.asarray(pruned, dtype=np.float64))
+    scores = rule.agreement(dense, pruned)
     return rank_exemplars(images, scores, criterion=criterion, fraction=fraction, seed=seed)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from readerstudy.__main__ import WITHOUT_SITE
 from tests.docs.drawn import ROOT, documents
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -114,3 +115,12 @@ def test_pictures_that_are_shown_are_there() -> None:
     }
     assert shown
     assert all(picture.stat().st_size > 1_000 for picture in shown)
+
+
+def test_commands_without_a_site_are_those_that_the_guide_names() -> None:
+    line = next(
+        line for line in (ROOT / "docs" / "researcher.md").read_text(encoding="utf-8").splitlines()
+        if "those that only touch files" in line
+    )  # fmt: skip
+    named = set(re.findall(r"`([a-z_]+)`", line.partition("those that only touch files")[2]))
+    assert named == WITHOUT_SITE - {"help"}

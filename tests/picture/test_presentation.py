@@ -248,13 +248,15 @@ def test_colours_of_dicom(photometric: str, planar: int) -> None:
         render(coloured, "file")
 
 
+@pytest.mark.parametrize("factor", [257, 1])
 @pytest.mark.parametrize("table", [range(256), range(255, -1, -1)])
-def test_a_palette_of_greys_is_grey(table: range) -> None:
+def test_a_palette_of_greys_is_grey(table: range, factor: int) -> None:
+    """Some devices write entries of 8 bits into words of 16."""
     entries = np.array(table, "<u2")
     tags = {}
     for colour in ("Red", "Green", "Blue"):
         tags[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
-        tags[f"{colour}PaletteColorLookupTableData"] = (entries * 257).astype("<u2").tobytes()
+        tags[f"{colour}PaletteColorLookupTableData"] = (entries * factor).astype("<u2").tobytes()
     picture = read_picture(dicom(chest(8), bits=8, PhotometricInterpretation="PALETTE COLOR", **tags))
     assert (picture.stored == entries[chest(8)]).all()
     tags["RedPaletteColorLookupTableData"] = bytes(512)

@@ -1,5 +1,6 @@
 """Checkpoints: layouts, wrappers, and what is refused."""
 
+import argparse
 import os
 import pickle
 
@@ -80,7 +81,10 @@ def test_reads_wrapped_half_precision_and_numbers_beside(tmp_path):
         f"module.{name}": value.half() if value.is_floating_point() else value
         for name, value in state.items()
     }
-    torch.save({"weights": wrapped, "best": np.float64(0.3), "epoch": 7}, tmp_path / "net.pt")
+    options = argparse.Namespace(lr=0.1, data="images")
+    torch.save(
+        {"weights": wrapped, "best": np.float64(0.3), "epoch": 7, "args": options}, tmp_path / "net.pt"
+    )
     got = read_member(tmp_path / "net.pt", ModelsSpec(SMALL), 20)
     assert got.sha256 == sha256_file(tmp_path / "net.pt")
     assert got.state.keys() == state.keys()

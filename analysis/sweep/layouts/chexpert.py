@@ -14,7 +14,7 @@ CLASSES = (
 
 
 def _arrange(opened: Opened) -> None:
-    need_columns(opened, "Path", "Sex", "Age", "Frontal/Lateral", "AP/PA")
+    need_columns(opened, "Path")
     opened.table["study"] = opened.table["Path"].str.extract(r"(patient\d+/study\d+)")[0].fillna("")
 
 

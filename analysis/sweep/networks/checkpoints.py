@@ -5,6 +5,7 @@ under whatever keys other tools use. Files are opened so that they cannot run co
 finds them, `analysis.sweep.networks.naming` knows how frameworks change the names.
 """
 
+import argparse
 import io
 import pickle
 import re
@@ -180,13 +181,11 @@ def _pickle(content: bytes, path: Path) -> Any:
 
 
 def _plain_numbers() -> list[Any]:
-    """Return numpy's number types, which training scripts leave beside the weights (a validation score,
-    say).
-    """
+    """Return numpy's number types and the namespace of options, which training scripts leave beside the weights."""
     kinds = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")]
     scalar = np.float64(0).__reduce__()[0]
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # numpy 1 and 2
-    return [*((scalar, name) for name in names), np.dtype, *kinds]
+    return [*((scalar, name) for name in names), np.dtype, *kinds, argparse.Namespace]
 
 
 def _safetensors(content: bytes, path: Path) -> State:

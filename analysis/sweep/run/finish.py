@@ -166,7 +166,8 @@ def _conditions(run: Run, found: Mapping[tuple[int, str], Quality]) -> list[dict
         known = all(whole) and all(quality.said.get("parameters") for quality in own)
         share = round(1 - sum(quality.left for quality in own) / sum(whole), 4) if known else None
         again = {"recalibrated": True} if run.spec.condition(name).recalibrate else {}
-        rows.append({"name": name} | ({} if share is None else {"removed": share}) | again)
+        # Another network may be larger than the reference.
+        rows.append({"name": name} | ({} if share is None or share < 0 else {"removed": share}) | again)
     return rows
 
 
