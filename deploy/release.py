@@ -1,7 +1,8 @@
 """`make release VERSION=0.2.0`: cut the changelog, set the version, build what is handed out, commit and tag it.
 
 The version stands in pyproject.toml alone; CITATION.cff repeats it, and this writes both. dist/ then holds the wheel,
-the source, the packages with their licences (CycloneDX) and the SHA-256 of each. Nothing is sent anywhere.
+the source, the packages of the environment that built it, with their licences (CycloneDX), and the SHA-256 of each.
+Nothing is sent anywhere.
 A step that fails before the commit leaves the files as they were. --files builds dist/ for the present version.
 """
 
@@ -85,6 +86,8 @@ def release(version: str) -> list[Path]:
     """Make a release from a clean main branch and return its files."""
     if git("status", "--porcelain"):
         raise ReleaseError("expected a work tree without changes, got some: commit or stash them")
+    if (branch := git("branch", "--show-current").strip()) != "main":
+        raise ReleaseError(f"expected the branch main, got {branch or 'none'}: merge first")
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
     names = ("pyproject.toml", "CITATION.cff", "CHANGELOG.md")
     old = {name: (ROOT / name).read_text(encoding="utf-8") for name in names}

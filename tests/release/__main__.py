@@ -29,6 +29,16 @@ def main() -> None:
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
         for setting in OUR_NAME[1::2]:
             subprocess.run(["git", "config", *setting.split("=")], cwd=clone, check=True)
+        subprocess.run(["git", "checkout", "--quiet", "-B", "another"], cwd=clone, check=True)
+        refused = subprocess.run(
+            [sys.executable, "deploy/release.py", version],
+            cwd=clone,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "expected the branch main, got another" in refused.stdout + refused.stderr
+        subprocess.run(["git", "checkout", "--quiet", "-B", "main"], cwd=clone, check=True)
         changelog = clone / "CHANGELOG.md"
         if (
             not changelog.read_text(encoding="utf-8")
