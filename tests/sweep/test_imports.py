@@ -67,7 +67,7 @@ def test_the_compiler_is_imported_when_it_is_used_and_not_before():
     code = (
         "import inspect, sys\n"
         "from analysis.sweep.networks.architectures import build_classifier\n"
-        "build_classifier('resnet18', 2)\n"
+        "build_classifier('resnet18', 2, device='meta'), build_classifier('resnet18', 2)\n"
         "print('torch._dynamo' in sys.modules, 'torch._dynamo.utils' in sys.modules)\n"
         "asked = sys.modules['torchvision.ops.roi_align'].is_compile_supported('cpu')\n"
         "import torch._dynamo.utils as compiler\n"

@@ -1,11 +1,13 @@
 """Any classifier of torchvision, or of timm where it is installed, by its name, with a head of C outputs."""
 
 import difflib
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.networks import small
@@ -27,6 +29,13 @@ LARGE = 10**8
 
 TIMM = "timm:"
 """Before a name it asks for timm's network, where torchvision has one of the same name."""
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draw no weights: without memory there is nothing to draw, and torch would load its compiler to find that out."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in (Tensor.normal_, Tensor.uniform_) else func(*args, **(kwargs or {}))
 
 
 def classifier_names() -> list[str]:
@@ -51,7 +60,7 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Mo
     known = [] if own else classifier_names()
     if not own and name not in known:
         return _of_timm(name, n_classes, device, known)
-    with torch.device(device):
+    with torch.device(device), _Undrawn() if device == "meta" else nullcontext():
         if own:
             return make_network(name, n_classes).eval()
         if name == small.NAME:
@@ -74,7 +83,7 @@ def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Mod
     plain = name.removeprefix(TIMM)
     if not timm.is_model(plain):
         raise CheckpointError(_unknown(plain, [*known, *timm.list_models()], ""))
-    with torch.device(device):
+    with torch.device(device), _Undrawn() if device == "meta" else nullcontext():
         model: nn.Module = timm.create_model(plain, pretrained=False, num_classes=n_classes)
     return model.eval()
 
