@@ -77,7 +77,7 @@ def _add_the_question(page: Page, url: str) -> None:
     page.get_by_label("Lower answers mean").fill("less motion blur")
     page.get_by_label("Higher answers mean").fill("more motion blur")
     page.get_by_role("button", name="Save the question").click()
-    expect(page.get_by_text(ASKED)).to_be_visible()
+    expect(page.locator(".question-text", has_text=ASKED)).to_be_visible()
     assert Protocol.from_json(Study.objects.get(slug="chest").protocol).endpoints[-1] == "blur"
 
 
