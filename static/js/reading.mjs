@@ -14,7 +14,7 @@ import { ReadingRoom } from "./reading/room.mjs";
 import { csrfToken } from "./reading/saving.mjs";
 import { Stages } from "./reading/stages.mjs";
 import { StatusLine } from "./reading/status.mjs";
-import { SHAPES, act, listenToTools, offerShapes, offered, readout, showKeys, toggleFullScreen } from "./reading/toolbar.mjs";
+import { SHAPES, act, listenToTools, offered, readout, showKeys, toggleFullScreen } from "./reading/toolbar.mjs";
 
 /** @typedef {import("./reading/keys.mjs").Command} Command */
 
@@ -52,7 +52,6 @@ const room = new ReadingRoom({
   onstate: (state) => {
     useKeys(state.keys ?? {});
     hanging.layout = state.layout ?? "";
-    if (state.case) offerShapes(document, state.case.questions);
     const said = state.case ? reminder.seen(state.case.id, state.break_after) : "";
     const note = find(document, "break-note", HTMLElement);
     note.hidden = said === "";

@@ -31,6 +31,7 @@ QUESTIONS = (
     Question("where", "Where is it?", "mark", shapes=("rectangle", "arrow"), most=2),
     Question("words", "Anything else?", "text", required=False, longest=50),
     Question("sharp", "Is it sharp?", "ordinal", QUALITY),
+    Question("spot", "Where are they wrong?", "mark", after=NO, required=False, shapes=("ellipse",)),
 )  # fmt: skip
 PROTOCOL = Protocol(
     instructions="Read **every** case as in your practice.",
@@ -158,6 +159,23 @@ def test_a_follow_up_is_asked_only_after_its_answer(room: Page, kind_reader: Rea
     expect(wrong).to_be_visible()
     press(room, "1", "Backspace", "Backspace", "y")
     expect(wrong).to_be_hidden()
+
+
+def test_a_mark_can_be_drawn_only_while_it_is_asked_for(room: Page, kind_reader: Reader) -> None:
+    through_the_stages(room)
+    ellipse, cross = room.locator('.tools [data-tool="ellipse"]'), room.locator(".marks .mark-cursor")
+    expect(ellipse).to_be_hidden()
+    press(room, "n")
+    expect(ellipse).to_be_visible()
+    press(room, "e")
+    expect(cross).to_have_count(1)
+    expect(ellipse).to_have_attribute("aria-pressed", "true")
+    press(room, "y")
+    expect(ellipse).to_be_hidden()
+    expect(cross).to_have_count(0)
+    expect(room.locator('.tools [data-tool="rectangle"]')).to_be_visible()
+    press(room, "e")
+    expect(room.locator("#form-note")).to_have_text("No question asks for a mark of this kind.")
 
 
 def nothing_overflows(page: Page) -> None:

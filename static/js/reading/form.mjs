@@ -7,8 +7,9 @@
  * @typedef {import("./answers.mjs").Answer} Answer
  * @typedef {import("./widgets.mjs").Widget} Widget
  */
-import { active, isAsked } from "./answers.mjs";
+import { active, asked, isAsked } from "./answers.mjs";
 import { element, find } from "./dom.mjs";
+import { offerShapes } from "./toolbar.mjs";
 import { input, widgetFor } from "./widgets.mjs";
 
 const REASONS = /** @type {const} */ ([
@@ -27,6 +28,7 @@ export class AnswerForm {
    * @param {import("./widgets.mjs").Ear} ear
    */
   constructor(page, ear) {
+    this.page = page;
     this.form = find(page, "answers", HTMLFormElement);
     this.questions = find(page, "questions", HTMLElement);
     this.labels = find(page, "labels", HTMLElement);
@@ -62,8 +64,9 @@ export class AnswerForm {
     this.form.scrollTop = 0;
   }
 
-  /** Show a sheet. @param {Sheet} sheet */
+  /** Show a sheet, and the tools of the marks that it asks for. @param {Sheet} sheet */
   show(sheet) {
+    offerShapes(this.page, asked(sheet));
     const now = active(sheet)?.key;
     for (const question of sheet.questions) {
       const part = this.parts.get(question.key);

@@ -98,10 +98,15 @@ export function listenToTools(page, run) {
   });
 }
 
-/** Show the tools of the marks that a question asks for, and no others. @param {Document} page @param {import("./answers.mjs").Question[]} questions */
+/** Show the tools of the marks that a question asks for, and no others; one of those in hand is put down. @param {Document} page @param {import("./answers.mjs").Question[]} questions */
 export function offerShapes(page, questions) {
   const asked = questions.flatMap(({ kind, shapes = [] }) => (kind === "mark" ? shapes : []));
-  for (const shape of SHAPES) stripOf(page, shape).hidden = !asked.includes(shape);
+  for (const shape of SHAPES) {
+    const tool = stripOf(page, shape);
+    const gone = !asked.includes(shape);
+    if (gone && !tool.hidden && tool.getAttribute("aria-pressed") === "true") tool.click();
+    tool.hidden = gone;
+  }
 }
 
 /** Whether a mark of this shape can be drawn. @param {Document} page @param {string} shape */
