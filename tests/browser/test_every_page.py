@@ -19,6 +19,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
+from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.protocol import Protocol
 from tests.blinding.access import ROLES, rules
 from tests.blinding.crowd import Crowd, gather, make_bystanders, read_all, to_phase
 from tests.browser.conftest import _empty_the_audit_trail
@@ -168,6 +170,35 @@ def test_a_fault_is_found(page: Page, site: Site) -> None:
     found = {violation["id"] for violation in Axe().run(page, options=RULES).response["violations"]}
     page.goto("about:blank")
     assert {"label", "color-contrast"} <= found
+
+
+def test_long_words_stick_out_of_no_page(site: Site, visitors: dict[str, Page]) -> None:
+    """A title that is one word, and one that is a sentence; pages of a draft, its lock and its trail among them."""
+    page, people = visitors["alice"], site.crowd.stock
+    titles = {"one": "Vergleichslesung" * 8, "more": "A comparison of radiographs " * 6}
+    for slug, title in titles.items():
+        create_study(
+            slug=slug, title=title.strip(), protocol=Protocol(instructions=titles["one"]), actor=people.alice
+        )
+    wide = {}
+    places = (
+        "",
+        "load/",
+        "lock/",
+        "audit/",
+        "people/",
+        "terms/",
+        "protocol/",
+        "protocol/parts/texts/",
+        "preview/",
+    )
+    for address in ["/", *(f"/studies/{slug}/{place}" for slug in titles for place in places)]:
+        page.set_viewport_size({**SIZE, "width": OTHER_WIDTHS[0]})
+        page.goto(site.url + address)
+        if (found := page.evaluate("document.documentElement.scrollWidth")) > OTHER_WIDTHS[0]:
+            wide[address] = found
+    page.set_viewport_size(SIZE)
+    assert wide == {}
 
 
 def test_every_page_is_clean_while_the_study_is_read(site: Site, visitors: dict[str, Page]) -> None:
