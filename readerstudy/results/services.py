@@ -16,9 +16,10 @@ from readerstudy.audit.services import heads, record
 from readerstudy.cases.models import Case
 from readerstudy.refusals import RefusedError
 from readerstudy.results.models import OpenedCase, Unblinding, UnblindingRequest
+from readerstudy.study.design.lifecycle import move, stepping
 from readerstudy.study.duties import counting, needs_two, why_not
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase, next_phase
+from readerstudy.study.phases import Phase
 
 CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value, Phase.ARCHIVED.value}
 
@@ -44,14 +45,11 @@ def open_key(
     Raises
     ------
     PhaseError: the study is not closed.
-    UnblindingError: no reason, too few admins who count, another study with this key still open, cases that are not
-        the key's.
+    StudyError: no reason.
+    UnblindingError: too few admins who count, another study with this key still open, cases that are not the key's.
     CaseSetError, FrameError: the file is not the locked key, or damaged.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    phase = next_phase(study.phase, "unblind")
-    if not reason.strip():
-        raise UnblindingError("expected a reason for opening the key")
+    study, phase = stepping(study, "unblind", reason)
     if actor is None:
         _refuse_operator(study)
     else:
@@ -63,22 +61,16 @@ def open_key(
         studies = "another study that is" if waiting == 1 else f"{waiting} other studies that are"
         raise UnblindingError(f"the same key belongs to {studies} not closed; it opens when all are")
     _join(study, sealed)
-    old, study.phase, study.unblinded_at = study.phase, phase.value, timezone.now()
-    study.save()
-    unblinding = Unblinding.objects.create(
+    study.unblinded_at = timezone.now()
+    values: dict[str, object] = {"key_sha256": sealed.digest, "audit_heads": heads(study.key)}
+    move(study, phase, "study.unblinded", actor, values, reason.strip())
+    return Unblinding.objects.create(
         study=study,
         key_sha256=sealed.digest,
         reason=reason.strip(),
         opened_by=actor,
         groups=asdict(sealed.groups),
     )
-    record(
-        kind="study.unblinded", actor=actor, study=study.key, subject=study.slug,
-        values={
-            "old": old, "new": phase.value, "key_sha256": sealed.digest, "audit_heads": heads(study.key),
-        }, reason=reason.strip(),
-    )  # fmt: skip
-    return unblinding
 
 
 def asking_for_two(study: Study) -> list[Study]:
@@ -151,12 +143,10 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
     Raises
     ------
     PhaseError: the study is not closed.
-    UnblindingError: no reason, somebody has asked already, or two must open and the person does not count.
+    StudyError: no reason.
+    UnblindingError: somebody has asked already, or two must open and the person does not count.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    next_phase(study.phase, "unblind")
-    if not reason.strip():
-        raise UnblindingError("expected a reason for opening the key")
+    study, _ = stepping(study, "unblind", reason)
     if stands(study):
         raise UnblindingError("somebody has already asked; open the key, or decline first")
     refuse_uncounted(study, actor)
@@ -176,8 +166,7 @@ def decline_to_open(*, study: Study, actor: User) -> None:
     PhaseError: the study is not closed, so that there is nothing to decline.
     UnblindingError: nobody has asked.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    next_phase(study.phase, "unblind")
+    study, _ = stepping(study, "unblind")
     request = _asked(study)
     record(
         kind="study.unblinding_declined", actor=actor, study=study.key, subject=study.slug,

@@ -11,7 +11,7 @@ from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.services import UnblindingError, ask_to_open, decline_to_open, open_as_asked
 from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.phases import PhaseError, StudyError
 from tests.stock import PASSWORD, Stock, person
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +79,7 @@ def test_a_request_needs_a_closed_study_and_a_reason(stock: Stock) -> None:
 
 @pytest.mark.parametrize("reason", ["", " "])
 def test_a_blank_reason_is_refused(closed: Stock, reason: str) -> None:
-    with pytest.raises(UnblindingError, match="expected a reason"):
+    with pytest.raises(StudyError, match="expected a reason"):
         ask_to_open(study=closed.study, reason=reason, actor=closed.alice)
 
 

@@ -73,7 +73,7 @@ def test_a_missing_file_is_refused(closed: Stock, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
 def test_a_reason_is_needed(closed: Stock, reason: str) -> None:
-    refused(closed, UnblindingError, "expected a reason", reason=reason)
+    refused(closed, StudyError, "expected a reason", reason=reason)
 
 
 @pytest.mark.parametrize("phase", ["locked", "reading"])

@@ -102,7 +102,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     StudyError: something stands in the way (`obstacles.py`): no cases, an open key, no terms of use, images that
         were not signed off, a protocol that cannot be carried out with these cases.
     """
-    study, phase = _stepping(study, "lock")
+    study, phase = stepping(study, "lock")
     if hindrances := hindrances_of(study):
         raise StudyError(f"this study cannot be locked: {'; also, '.join(text for text, _ in hindrances)}")
     study.protocol = {
@@ -116,7 +116,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     values: dict[str, object] = {
         "protocol_sha256": study.protocol_sha256, "warnings": warnings_of(study), "openers": study.openers,
     }  # fmt: skip
-    return _move(study, phase, "study.locked", actor, values)
+    return move(study, phase, "study.locked", actor, values)
 
 
 @transaction.atomic
@@ -128,10 +128,10 @@ def start(*, study: Study, actor: User | None) -> Study:
     PhaseError: the study is not locked.
     StudyError: nobody is enrolled.
     """
-    study, phase = _stepping(study, "start")
+    study, phase = stepping(study, "start")
     if not study.readers.exists():
         raise StudyError("expected at least one reader before reading starts; enrol one first")
-    return _move(study, phase, "study.started", actor, {"readers": study.readers.count()})
+    return move(study, phase, "study.started", actor, {"readers": study.readers.count()})
 
 
 @transaction.atomic
@@ -143,14 +143,14 @@ def close(*, study: Study, actor: User | None, reason: str) -> Study:
     PhaseError: nobody is reading.
     StudyError: no reason is given, or the admin can see where cases come from.
     """
-    study, phase = _stepping(study, "close", reason)
+    study, phase = stepping(study, "close", reason)
     duties.refuse_alone(study, actor, "close reading")
     study.closed_at = timezone.now()
     values: dict[str, object] = {
         "unblinded_admins": sorted(duties.unblinded_among(study)),
         "audit_heads": heads(study.key),
     }
-    return _move(study, phase, "study.closed", actor, values, reason)
+    return move(study, phase, "study.closed", actor, values, reason)
 
 
 @transaction.atomic
@@ -162,13 +162,19 @@ def archive(*, study: Study, actor: User | None, reason: str) -> Study:
     PhaseError: the study is not closed.
     StudyError: no reason is given.
     """
-    study, phase = _stepping(study, "archive", reason)
+    study, phase = stepping(study, "archive", reason)
     study.archived_at = timezone.now()
-    return _move(study, phase, "study.archived", actor, {}, reason)
+    return move(study, phase, "study.archived", actor, {}, reason)
 
 
-def _stepping(study: Study, step: str, reason: str = "none is asked for") -> tuple[Study, Phase]:
-    """Lock a study's row for a step, and return it with the phase to which the step leads."""
+def stepping(study: Study, step: str, reason: str = "none is asked for") -> tuple[Study, Phase]:
+    """Lock a study's row for a step, and return it with the phase to which the step leads.
+
+    Raises
+    ------
+    PhaseError: the step is not allowed now.
+    StudyError: no reason is given.
+    """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, step)
     if not reason.strip():
@@ -176,9 +182,10 @@ def _stepping(study: Study, step: str, reason: str = "none is asked for") -> tup
     return study, phase
 
 
-def _move(
+def move(
     study: Study, phase: Phase, kind: str, actor: User | None, values: dict[str, object], reason: str = ""
 ) -> Study:
+    """Store a study in another phase, and record the step with both phases."""
     old, study.phase = study.phase, phase.value
     study.save()
     record(kind, actor, study.key, study.slug, {"old": old, "new": phase.value, **values}, reason=reason)
