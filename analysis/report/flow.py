@@ -1,12 +1,15 @@
 """The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
 
+from typing import Any
+
+import pandas as pd
+
 from analysis.figures.flow import Flow
 from analysis.report.comparison import primary_row
 from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, plural
 from analysis.stats import Results
 from analysis.stats.answers import UNREAD
-from analysis.stats.rows import Row
 
 LOST = ("cannot_assess", "technical", *UNREAD, "untold")
 WORDS = {
@@ -23,20 +26,16 @@ def courses(results: Results, background: Background) -> tuple[ReaderCourse, ...
     """Return each reader's course: the site's, or what the ratings tell."""
     if background.readers:
         return background.readers
-    own: dict[str, list[Row]] = {}
-    for row in results.missing:
-        if row["reader"] is not None:
-            own.setdefault(row["reader"], []).append(row)
-    return tuple(_course(reader, rows) for reader, rows in own.items())
+    rows = _of_readers(results)
+    rows = rows.assign(read=rows["n"] - rows["missing"])
+    most = rows.groupby(["reader", "endpoint"], sort=False)[["n", "read"]].sum().groupby("reader").max()
+    return tuple(ReaderCourse(str(reader), int(n), int(read)) for reader, n, read in most.itertuples())
 
 
-def _course(reader: str, rows: list[Row]) -> ReaderCourse:
-    planned: dict[str, int] = {}
-    read: dict[str, int] = {}
-    for row in rows:
-        planned[row["endpoint"]] = planned.get(row["endpoint"], 0) + row["n"]
-        read[row["endpoint"]] = read.get(row["endpoint"], 0) + row["n"] - row["missing"]
-    return ReaderCourse(reader, max(planned.values()), max(read.values()))
+def _of_readers(results: Results) -> pd.DataFrame:
+    """Return the rows of the missing table that are of one reader each."""
+    rows = results.frame("missing")
+    return rows[rows["reader"].notna()]
 
 
 def flow(results: Results, background: Background) -> Flow:
@@ -47,10 +46,9 @@ def flow(results: Results, background: Background) -> Flow:
     left = [reader for reader in readers if reader.withdrawn]
     silent = [reader.pseudonym for reader in readers if not reader.read and not reader.withdrawn]
     finished = [reader for reader in begun if reader.read >= reader.planned]
-    short = {row["endpoint"]: row["title"] for row in results.endpoints}
     compared = [
-        f"{short[name]}: {primary_row(results, name)['readers'] or 0}"
-        for name in (row["endpoint"] for row in results.multiplicity)
+        f"{row['title']}: {primary_row(results, row['endpoint'])['readers'] or 0}"
+        for row in results.multiplicity
     ]
     lost_early = [f"{r.pseudonym} withdrew: {r.withdrawn}" for r in left]
     lost_early += [f"{r.pseudonym} replaced {r.replaces}" for r in readers if r.replaces]
@@ -93,14 +91,11 @@ def _arm(results: Results, arm: int) -> tuple[str, ...]:
 
 def arm_totals(results: Results, arm: int) -> dict[str, dict[str, int]]:
     """Sum the missing table over readers: question to counts (n, answered, and why not)."""
-    totals: dict[str, dict[str, int]] = {}
-    for row in results.missing:
-        if row["reader"] is None or row["arm"] != arm:
-            continue
-        total = totals.setdefault(row["endpoint"], dict.fromkeys(("n", "answered", *LOST), 0))
-        untold = row["missing"] - sum(row[state] for state in UNREAD)
-        for name in total:
-            total[name] += untold if name == "untold" else row[name]
+    rows = _of_readers(results)
+    rows = rows[rows["arm"] == arm]
+    rows = rows.assign(untold=rows["missing"] - rows[list(UNREAD)].sum(axis=1))
+    sums = rows.groupby("endpoint", sort=False)[["n", "answered", *LOST]].sum().astype(int)
+    totals: dict[Any, Any] = sums.to_dict("index")
     return totals
 
 
