@@ -101,7 +101,8 @@ def _wanted(column: Column) -> str:
         return "0 or 1"
     if column.levels and len(column.levels) < column.levels[-1] - column.levels[0] + 1:
         return "one of " + ", ".join(map(str, column.levels))
-    limits = "" if column.low is None and column.high is None else f" from {column.low} to {column.high}"
+    end = "on" if column.high is None else f"to {column.high}"
+    limits = "" if column.low is None else f" from {column.low} {end}"
     return {"text": "a text", "integer": "a whole number", "number": "a finite number"}[column.kind] + limits
 
 

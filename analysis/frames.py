@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.columns import Column, FrameError, Kind, Table, as_numbers, check_column
 from analysis.conditions import Condition, in_order
 from analysis.endpoints import MISSING, PAPER, Endpoint
-from analysis.identity import NameClashError, Names, name_key, path_key
+from analysis.identity import NameClashError, Names, join, name_key, path_key
 
 FORMAT = 1
 """Version of every file format of this module but that of a RUN folder."""
@@ -211,6 +211,36 @@ def one_row_each(frame: pd.DataFrame, classes: Sequence[str], id_column: str, wh
         return check_table(without_repeats(frame, ids), ids, where)
 
 
+def told_of(
+    images: Sequence[str], frame: pd.DataFrame, columns: Sequence[Column], where: str
+) -> pd.DataFrame:
+    """Read what a table from outside tells of images, which it names in its column `image`.
+
+    Names are joined by `analysis.identity`; a row that says the same again counts once.
+
+    Returns
+    -------
+    image and the columns, numbers but for texts, blank where an optional one is absent; the index tells the place of
+    each image in `images`, -1 where it is none of them.
+
+    Raises
+    ------
+    FrameError, NameClashError: an absent column, a cell that a column may not hold, an image with two rows that differ
+        or whose name fits two.
+    """
+    table = Table(where, (Column("image", "text", "image"), *columns), key=("image",), paths=("image",))
+    own = check_table(without_repeats(frame.filter(table.names), table), table)
+    place = join(Names(own["image"], rows=False), Names(images, rows=False))
+    numbers = {c.name: as_numbers(own[c.name]) for c in columns if c.kind != "text" and c.name in own}
+    rows = own.assign(**numbers).reindex(columns=table.names)
+    return rows.set_axis([place.get(row, -1) for row in range(len(rows))])
+
+
+def labels_told(classes: Iterable[str]) -> list[Column]:
+    """Return the columns of labels of which a table may tell some, of some images."""
+    return [Column(name, "binary", name, blank=True, optional=True) for name in classes]
+
+
 def check_labels(frame: pd.DataFrame, classes: Sequence[str], where: str) -> None:
     """Check the label columns of an images.csv; raise FrameError for an absent one, and for all but 0, 1 and blank."""
     one_row_each(frame, classes, "image", where)
@@ -281,7 +311,7 @@ def _refuse_repeats(frame: pd.DataFrame, compared: pd.DataFrame, where: str) -> 
         row = int(np.flatnonzero(repeated.to_numpy())[0])
         first = int(np.flatnonzero((compared == compared.iloc[row]).all(axis=1).to_numpy())[0])
         names = list(compared.columns)
-        key = ", ".join(f"{name} {frame.iloc[row][name]!r}" for name in names)
+        key = ", ".join(f"{name} {frame[name].tolist()[row]!r}" for name in names)
         again, once = (
             place + 1 if isinstance(place, int) else place for place in frame.index[[row, first]].tolist()
         )

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.columns import Column
 from analysis.durable import sha256_file, sha256_of_all, write_whole
 from analysis.experiment.drawing import matched_set
 from analysis.experiment.plan import Job, Plan, freeze, one_network
-from analysis.sweep.data.amended import about_images
+from analysis.frames import IGNORED
+from analysis.sweep.data.amended import about_images, relabelled
 from analysis.sweep.data.splits import Split, class_groups, locate_images, read_split
 from analysis.sweep.data_spec import need
 from analysis.sweep.errors import DataError, SpecError
@@ -37,10 +39,10 @@ class StudySpec:
 
     `spec`: a specification with training, validation and test labels and the recipe. `lists`: files with the columns
     image and exemplar (1 or 0), about images of the training split; seeds take turns with them. `better_labels`:
-    image and a 0/1 column per class, of some training images, for relabelling. `seeds` count up from `first_seed`.
-    `groups` of classes beside `tail` are looked at as well, named beforehand. `test_labels` and `test_sample` are an
-    assertion about the test split: labels that were corrected only where readers looked would favour whatever made
-    them look.
+    image and a column per class with 0, 1 or blank (the label stays), of some training images, for relabelling.
+    `seeds` count up from `first_seed`. `groups` of classes beside `tail` are looked at as well, named beforehand.
+    `test_labels` and `test_sample` are an assertion about the test split: labels that were corrected only where
+    readers looked would favour whatever made them look.
     """
 
     name: str
@@ -128,8 +130,8 @@ def plan_study(path: Path, folder: Path) -> Plan:
 
 def listed(train: Split, file: Path) -> NDArray[np.int64]:
     """Return the rows of the training split that a list marks as exemplars; raise DataError for a list without any."""
-    marks, rows = about_images(train, file, ("exemplar",))
-    found = np.sort(np.array(rows)[marks[:, 0] == 1])
+    marks = about_images(train, file, Column("exemplar", "binary", "1 for an exemplar"))["exemplar"]
+    found = np.sort(marks.index[marks == 1].to_numpy(np.int64))
     if not len(found):
         raise DataError(f"{file}: expected a 1 in the column exemplar, got none")
     return found
@@ -139,10 +141,8 @@ def _arms(
     study: StudySpec, classes: tuple[str, ...], train: Split, lists: list[NDArray[np.int64]], folder: Path
 ) -> Iterator[tuple[str, int, str, Path | None]]:
     """Give arm, seed, the key of [train] and its file for each network, all of a seed together."""
-    better, known = np.zeros((0, len(classes))), np.arange(0)
     if study.better_labels:
-        better, rows = about_images(train, study.better_labels, classes)
-        known = np.array(rows)
+        better, known = relabelled(train, study.better_labels, classes)
     for number in range(study.seeds):
         seed, chosen = study.first_seed + number, lists[number % len(lists)]
         yield BASELINE, seed, "", None
@@ -160,9 +160,8 @@ def _arms(
                 arm = f"{action}-{what}"
                 names = pd.DataFrame({"image": np.array(train.images)[rows_of]})
                 if action == "relabel":
-                    place = {row: at for at, row in enumerate(known)}
-                    given = better[[place[row] for row in rows_of]].astype(int)
-                    names, kind = names.join(pd.DataFrame(given, columns=list(classes))), "relabel"
+                    given = pd.DataFrame(better[rows_of], columns=list(classes), dtype="Int64")
+                    names, kind = names.join(given.mask(given == IGNORED)), "relabel"
                 else:
                     names, kind = names.assign(weight=WEIGHTS[action]), "sample_weights"
                 file = folder / "arms" / f"{arm}_seed-{seed}.csv"

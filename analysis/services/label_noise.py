@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.columns import Column
 from analysis.findings.precision import FindingsError
-from analysis.frames import IGNORED, NO_FINDING, label_matrix
+from analysis.frames import IGNORED, NO_FINDING, label_matrix, labels_told, told_of
 from analysis.selection import Run, suspects
 from analysis.selection.suspects import Labels, Suspicion
 from analysis.tablefile import read_table
@@ -54,40 +55,44 @@ def better_labels(run: Run, file: Path | None = None) -> Labels | None:
 
     Raises
     ------
-    FindingsError: a file of no image of the run, or without its classes.
+    FindingsError: a file of no image of the run, or without its classes; a fault of a class that it has not.
+    FrameError, NameClashError: as `analysis.frames.told_of`.
     """
     names, better = run.class_names, np.full(run.labels.shape, IGNORED, dtype=np.int8)
+    columns, source = dict(zip(names, names, strict=True)), file or run.folder / "experts.csv"
     if file is None:
         if "experts.csv" not in run.provenance["tables"]:
             return None
         pairs = (text.partition("=") for text in run.provenance["spec"]["data"]["expert_classes"])
         columns = {named.strip(): finding.strip() for finding, _, named in pairs if named.strip() in names}
-        file = run.folder / "experts.csv"
+    faults = Column("flipped_labels", "text", "labels that are wrong", blank=True, optional=True)
+    table = read_table(source, error=FindingsError, where=str(source), dtype={"image": str, faults.name: str})
+    told = told_of(list(run.images["image"]), table, [faults, *labels_told(columns.values())], str(source))
+    told = told[told.index >= 0]
+    at = told.index.tolist()
+    if faults.name in table.columns:
+        better[at] = unflipped(run.labels[at], names, told[faults.name].fillna(""))
     else:
-        columns = {}
-    table = read_table(
-        file, error=FindingsError, where=str(file), dtype={"image": str, "flipped_labels": str}
-    )
-    place = {name: number for number, name in enumerate(run.images["image"])}
-    table = table[[name in place for name in table.get("image", [])]]
-    columns = columns or {name: name for name in names if name in table.columns}
-    at = [place[name] for name in table.get("image", [])]
-    if "flipped_labels" in table.columns:
-        better[at] = unflipped(run.labels[at], names, table["flipped_labels"].fillna(""))
-    elif at and columns:
-        better[np.ix_(at, [names.index(name) for name in columns])] = label_matrix(
-            table, list(columns.values())
-        )
-    else:
-        raise FindingsError(f"{file}: expected images and classes of {run.folder}, got none")
+        better[np.ix_(at, list(map(names.index, columns)))] = label_matrix(told, list(columns.values()))
+    if (better == IGNORED).all():
+        raise FindingsError(f"{source}: expected images and classes of {run.folder}, got none")
     return better
 
 
 def unflipped(written: Labels, names: Sequence[str], flipped: Iterable[str]) -> Labels:
-    """Return the labels (images x classes) without the faults that the truth file names, one text an image."""
+    """Return the labels (images x classes) without the faults that the truth file names, one text an image.
+
+    Raises
+    ------
+    FindingsError: a fault that is not + or - and one of the classes.
+    """
     truth = written.copy()
     for row, text in zip(truth, flipped, strict=True):
         for name in filter(None, text.split("; ")):
+            if name[0] not in "+-" or name[1:] not in names:
+                raise FindingsError(
+                    f"flipped_labels: expected + or - and one of {', '.join(names)}; got {name!r}"
+                )
             row[names.index(name[1:])] = name[0] == "-"
     findings = [place for place, name in enumerate(names) if name != NO_FINDING]
     if len(findings) < len(names):

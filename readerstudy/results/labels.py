@@ -145,14 +145,18 @@ def noise_rate(labels: pd.DataFrame, weights: Mapping[str, float]) -> tuple[floa
     Parameters
     ----------
     weights: how many exemplars of its class group a drawn one stands for.
+
+    Returns
+    -------
+    Share, low, high; None without such judgements, or where a class group has no weight.
     """
     own = labels[(labels["arm"] == 1) & (labels["shown"] == 1)]
     cases = own.groupby("case").agg(
         group=("class_group", "first"), no=("reject", "sum"), yes=("endorse", "sum")
     )
-    if cases.empty:
-        return None
     weight = cases["group"].map(weights).to_numpy(dtype=float)
+    if cases.empty or np.isnan(weight).any():
+        return None
     no, judged = weight * cases["no"].to_numpy(), weight * (cases["no"] + cases["yes"]).to_numpy()
     picks = np.random.default_rng(0).integers(len(cases), size=(DRAWS, len(cases)))
     low, high = np.quantile(no[picks].sum(axis=1) / judged[picks].sum(axis=1), (0.025, 0.975))

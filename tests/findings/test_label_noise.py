@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from django.core.management import call_command
 
+from analysis.errors import RefusedError
 from analysis.findings.precision import FindingsError
 from analysis.frames import IGNORED
 from analysis.selection import read_run
@@ -48,6 +49,27 @@ def test_a_file_tells_some_classes_of_some_images(run: Path, tmp_path: Path) -> 
     with pytest.raises(FindingsError, match="expected images and classes of"):
         better_labels(read, tmp_path / "none.csv")
     assert better_labels(read) is None
+
+
+def test_names_of_better_labels_join_and_rows_that_contradict_are_refused(run: Path, tmp_path: Path) -> None:
+    read, file = read_run(run), tmp_path / "better.csv"
+    name, mass = str(read.images["image"][4]), RUN_CLASSES[3]
+    file.write_text(f"image,{mass}\nsome/images/{name.upper()},1\nsome/images/{name.upper()},1\n")
+    found = better_labels(read, file)
+    assert found is not None
+    assert (found[4, 3], (found != IGNORED).sum()) == (1, 1)
+    for rows, words in (
+        (f"{name},1\n{name},0\n", "row 2: expected each image once"),
+        (f"{name},1\nelsewhere.png,2\n", f"row 2, column '{mass}': expected 0 or 1, got 2"),
+        (f"{name},1\nimages/{name},0\n", "expected one image for"),
+    ):
+        file.write_text(f"image,{mass}\n{rows}")
+        with pytest.raises(RefusedError, match=words):
+            better_labels(read, file)
+    for fault in ("+Nonsense", mass, "+"):
+        file.write_text(f"image,flipped_labels\n{name},{fault}\n")
+        with pytest.raises(FindingsError, match=r"flipped_labels: expected \+ or - and one of"):
+            better_labels(read, file)
 
 
 def test_nothing_is_told_of_a_test_split_without_better_labels(run: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from analysis.caseset.read import report_path
+from analysis.experiment.study import plan_study
 from readerstudy.results.labels import LabelsError, counted, dawid_skene, judgements, labels_frame, noise_rate
 from readerstudy.results.values import ReadCase, Reading, Revision
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import PRESETS, PUBLISHED_QUESTIONS
 from tests.stock import PASSWORD, Stock
+from tests.sweep.tiny import write_images
 
 PROTOCOL = Protocol(questions=PRESETS["follow_ups"].questions).as_json()
 CASE = ReadCase("c1", 1, ("Effusion", "Mass"), 1, "", None, "tail", 2)
@@ -104,6 +107,8 @@ def test_the_rate_of_wrong_labels_uses_the_weights_of_the_sample() -> None:
     assert low == pytest.approx(1 / 4)
     assert high == pytest.approx(1 / 2)
     assert noise_rate(table[table["arm"] == 0], {}) is None
+    assert noise_rate(table, {"head": 3.0, "medium": 1.0}) is None
+    assert noise_rate(table, {}) is None
 
 
 def test_a_protocol_without_the_question_is_refused() -> None:
@@ -135,9 +140,48 @@ def test_the_page_and_the_command_give_the_same_labels(
     assert (table["reject"] == 0).all()  # nobody was asked which label is wrong
     told = capsys.readouterr().out
     assert "of the split 'unknown'" in told
+    assert "nan" not in told
+    assert (
+        "no rate of rejected labels: none of an exemplar was judged, or a class group has no weight" in told
+    )
     (named,) = (tmp_path / "out").glob("unknown_labels.csv")
     by_image = pd.read_csv(named)
     assert by_image["image"].str.startswith("SOURCE").all()
     assert set(by_image.columns) - {"image"} == set(table["class"])
     assert "SOURCE" not in page.content.decode()
     assert report_path(opened.case_set.key).is_file()
+
+
+@pytest.mark.django_db
+def test_exported_labels_are_those_of_the_relabelled_arms(opened: Stock, tmp_path: Path) -> None:
+    """A blank leaves a label as it was, be it ignored; a class that never came up has no column and stays too."""
+    call_command("export_labels", "chest", out=tmp_path / "out", key=opened.case_set.key)
+    given = pd.read_csv(tmp_path / "out" / "unknown_labels.csv", index_col="image")
+    assert given.isna().any(axis=None)
+    classes = [*given.columns, "Mass"]
+    train = pd.DataFrame(1, index=[*given.index, "a.png", "b.png"], columns=classes).astype("Int64")
+    train.iloc[::2, -1], train.iloc[1, -1] = 0, pd.NA
+    train.to_csv(tmp_path / "train.csv", index_label="id")
+    write_images(tmp_path / "images", ["t0.png", "t1.png"], seed=1)
+    for role in ("val", "test"):
+        pd.DataFrame(1, index=["t0.png", "t1.png"], columns=classes).to_csv(
+            tmp_path / f"{role}.csv", index_label="id"
+        )
+    marked = list(given.index[: len(given) // 2])
+    pd.DataFrame({"image": marked, "exemplar": 1}).to_csv(tmp_path / "list.csv", index=False)
+    (tmp_path / "sweep.toml").write_text(
+        f'[data]\nname = "x"\nimages = "images"\nlabels_train = "train.csv"\nlabels_val = "val.csv"\n'
+        f'labels_test = "test.csv"\nclasses = {json.dumps(classes)}\nblank = "ignore"\nhead = 90\ntail = 90\n'
+        "[train]\nseeds = [0]\n"
+    )
+    (tmp_path / "study.toml").write_text(
+        '[study]\nname = "x"\nspec = "sweep.toml"\nlists = ["list.csv"]\nactions = ["relabel"]\nseeds = 2\n'
+        'better_labels = "out/unknown_labels.csv"\ntest_labels = "true"\ntest_sample = "unselected"\n'
+    )
+    plan_study(tmp_path / "study.toml", tmp_path / "study")
+    arm = pd.read_csv(tmp_path / "study" / "arms" / "relabel-exemplars_seed-1000.csv", index_col="image")
+    expected = given.reindex(columns=classes).fillna(train.astype(float)).loc[marked]
+    assert arm["Mass"].isna().any()
+    pd.testing.assert_frame_equal(
+        arm.sort_index(), expected.sort_index(), check_dtype=False, check_names=False
+    )

@@ -43,17 +43,38 @@ def test_other_labels_replace_those_of_the_named_images(tmp_path: Path) -> None:
     assert weights is None
 
 
+def test_a_blank_or_absent_label_stays_and_names_join_as_everywhere(tmp_path: Path) -> None:
+    known = replace(SPLIT, labels=np.array([[1, -1], [0, 0], [0, 1], [0, 0]], np.int8))
+    text = "image,A,B\nimages/A.png,0,\nc,,0\nc,,0\n"
+    assert amended(known, ("A", "B"), TrainSpec(relabel=file_of(tmp_path, text)))[0].labels.tolist() == [
+        [0, -1], [0, 0], [0, 0], [0, 0]
+    ]  # fmt: skip
+    text = "image,B\nd,1\n"
+    assert amended(known, ("A", "B"), TrainSpec(relabel=file_of(tmp_path, text)))[0].labels[3].tolist() == [
+        0,
+        1,
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "words"),
     [
-        ("sample_weights", "image,weight\nx,1\n", "images of the training split, each once, got 'x'"),
-        ("sample_weights", "image,weight\na,1\na,2\n", "got 'one twice'"),
-        ("sample_weights", "image,weight\na,-1\n", "expected weights from 0"),
-        ("sample_weights", "image,weight\na,\n", "expected weights from 0"),
+        ("sample_weights", "image,weight\nx,1\n", "images of the training split, got 'x'"),
+        ("sample_weights", "image,weight\na,1\na,2\n", "each image once, got image 'a' again"),
+        ("sample_weights", "image,weight\na,1\nimages/a.png,2\n", "expected one image for 'a', it fits"),
+        (
+            "sample_weights",
+            "image,weight\na,-1\n",
+            "row 1, column 'weight': expected a finite number from 0 on, got -1",
+        ),
+        ("sample_weights", "image,weight\na,\n", "expected a finite number from 0 on, got a blank"),
+        ("sample_weights", "image,weight\na,no\n", "expected a finite number from 0 on, got 'no'"),
         ("sample_weights", "image,weight\na,0\nb,0\nc,0\nd,0\n", "not all of them 0"),
-        ("sample_weights", "image,w\na,0\n", "weight is missing"),
-        ("relabel", "image,A\na,1\n", "B is missing"),
-        ("relabel", "image,A,B\na,1,2\n", "expected labels of 0 and 1"),
+        ("sample_weights", "image,w\na,0\n", "missing: weight"),
+        ("relabel", "image,C\na,1\n", "expected a 0 or 1 in a column of A, B"),
+        ("relabel", "image,A,B\na,,\n", "expected a 0 or 1 in a column of A, B"),
+        ("relabel", "image,A,B\na,1,2\n", "row 1, column 'B': expected 0 or 1, got 2"),
+        ("relabel", "image,A,B\na,yes,1\n", "column 'A': expected 0 or 1, got 'yes'"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(tmp_path: Path, kind: str, text: str, words: str) -> None:

@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.columns import Column, FrameError
+from analysis.frames import IGNORED, label_matrix, labels_told, told_of
+from analysis.identity import NameClashError
 from analysis.sweep.data.splits import Split
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import TrainSpec
@@ -30,44 +33,59 @@ def amended(
 
     Raises
     ------
-    DataError: a file without its columns, an image that is not of the split or comes twice, a label that is neither 0
-        nor 1, a weight that is no number from 0, no image left.
+    DataError: a file without its columns, an image that is not of the split or has two rows that differ, a label that
+        is neither 0, 1 nor blank, a weight that is no number from 0, no image left.
     """
     if train.relabel:
-        table, rows = about_images(split, train.relabel, classes)
-        if not np.isin(table, (0, 1)).all():
-            raise DataError(f"{train.relabel}: expected labels of 0 and 1, got others")
-        labels = split.labels.copy()
-        labels[rows] = table
-        split = replace(split, labels=labels)
+        split = replace(split, labels=relabelled(split, train.relabel, classes)[0])
     if not train.sample_weights:
         return split, None
-    given, rows = about_images(split, train.sample_weights, ("weight",))
+    given = about_images(split, train.sample_weights, Column("weight", "number", "of the loss", low=0))
     weights = np.ones(len(split.images))
-    weights[rows] = given[:, 0]
-    if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.any()):
-        raise DataError(f"{train.sample_weights}: expected weights from 0, not all of them 0, got others")
+    weights[given.index] = given["weight"]
+    if not weights.any():
+        raise DataError(f"{train.sample_weights}: expected weights, not all of them 0, got no other")
     return split, (weights / weights[weights > 0].mean()).astype(np.float32)
 
 
-def about_images(split: Split, file: Path, columns: tuple[str, ...]) -> tuple[NDArray[np.float64], list[int]]:
-    """Read columns of numbers about some images of a split; return them with the images' places there.
+def relabelled(
+    split: Split, file: Path, classes: tuple[str, ...]
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Put better labels of some images in the place of the written ones; a blank leaves a label as it was.
+
+    Returns
+    -------
+    int8, images x classes; the rows of the images of which the file tells a label.
 
     Raises
     ------
-    DataError: a column that is missing, an image that is not of the split or comes twice.
+    DataError: as `about_images`; a file that tells no label.
+    """
+    given = about_images(split, file, *labels_told(classes))
+    known = given[given[list(classes)].notna().any(axis=1)]
+    if known.empty:
+        raise DataError(f"{file}: expected a 0 or 1 in a column of {', '.join(classes)}, got none")
+    labels, better = split.labels.copy(), label_matrix(known, classes)
+    labels[known.index] = np.where(better == IGNORED, labels[known.index], better)
+    return labels, known.index.to_numpy(np.int64)
+
+
+def about_images(split: Split, file: Path, *columns: Column) -> pd.DataFrame:
+    """Read what a file tells of some images of a split, by their places there (`analysis.frames.told_of`).
+
+    Raises
+    ------
+    DataError: as there; an image that is not of the split.
     """
     table = read_table(file, error=DataError, where=str(file), dtype={"image": str})
-    if absent := [name for name in ("image", *columns) if name not in table]:
-        raise DataError(f"{file}: expected the columns image, {', '.join(columns)}; {absent[0]} is missing")
-    places = {name: row for row, name in enumerate(split.images)}
-    strange = [name for name in table["image"] if name not in places]
-    if strange or table["image"].duplicated().any():
-        raise DataError(
-            f"{file}: expected images of the training split, each once, got {(strange or ['one twice'])[0]!r}"
-        )
-    numbers = table[list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    return numbers, [places[name] for name in table["image"]]
+    try:
+        given = told_of(split.images, table, columns, str(file))
+    except (FrameError, NameClashError) as error:
+        raise DataError(str(error)) from error
+    if -1 in given.index:
+        strange = given.loc[[-1], "image"].iloc[0]
+        raise DataError(f"{file}: expected images of the training split, got {strange!r}")
+    return given
 
 
 def drawn_order(draw: NDArray[np.int64], weights: NDArray[np.float32] | None) -> NDArray[np.int64]:

@@ -13,6 +13,8 @@ from readerstudy.results.values import unblinding_of
 from readerstudy.study.commands import StudyCommand
 from readerstudy.study.models import Study
 
+UNTOLD = "no rate of rejected labels: none of an exemplar was judged, or a class group has no weight beside the key"
+
 
 class Command(StudyCommand):
     help = (
@@ -48,11 +50,9 @@ class Command(StudyCommand):
         self.stdout.write(f"written: {out}")
 
     def _tell(self, rate: tuple[float, float, float] | None, split: str) -> None:
-        if rate is not None:
-            said = "{:.1%} [{:.1%}, {:.1%}] of the judgements of an exemplar's shown labels reject it".format(
-                *rate
-            )
-            self.stdout.write(f"{said}, weighted by the sample (95 % interval over cases)")
+        said = "{:.1%} [{:.1%}, {:.1%}] of the judgements of an exemplar's shown labels reject it"
+        said += ", weighted by the sample (95 % interval over cases)"
+        self.stdout.write(said.format(*rate) if rate else UNTOLD)
         if split != "training":
             self.stdout.write(
                 f"These images are of the split '{split}': try rankings by them (analyse_run --truth), train from none"
