@@ -17,7 +17,7 @@ from scipy import stats
 
 from analysis.conditions import DENSE, Condition
 from analysis.durable import sha256_bytes, write_whole
-from analysis.findings.representation import share_ratio
+from analysis.findings.representation import compared
 from analysis.metrics.ranking import rank_quality
 from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, faults, write_data_set
 from analysis.selection import CRITERIA, Run, read_run
@@ -255,13 +255,8 @@ def planted_rows(
         name = sorted(strange or untold)[0]
         raise PhantomError(f"expected every image in the set and in its truth file, {name!r} is not")
     own = truth[truth["image"].isin(set(images))]
-    inside = own["image"].isin(set(chosen))
-    return [
-        {"fault": kind} | share_ratio(
-            int(own[kind][inside].sum()), int(inside.sum()), int(own[kind][~inside].sum()), int((~inside).sum())
-        )
-        for kind in kinds
-    ]  # fmt: skip
+    inside, all_ = own["image"].isin(set(chosen)).to_numpy(), np.ones(len(own), dtype=bool)
+    return [{"fault": kind} | compared(own[kind].to_numpy(dtype=bool), all_, inside) for kind in kinds]
 
 
 def demo_words(run: Run, chosen: Collection[str], truth: pd.DataFrame) -> list[str]:
@@ -272,9 +267,7 @@ def demo_words(run: Run, chosen: Collection[str], truth: pd.DataFrame) -> list[s
     told = {name: f"{name.replace('_', ' ')} {_times(row)}" for name, row in rows.items()}
     more = [told[name] for name, row in rows.items() if (row["ci_low"] or 0) > 1]
     top = told[max(rows, key=lambda name: rows[name]["ratio"] or 0)]
-    seeds = (
-        "" if noise is None else f"; {100 * noise:.0f} % of such a list come from the noise of seeds alone"
-    )
+    seeds = "" if noise is None else f"; a list made by other seeds alone shares {100 * noise:.0f} % of it"
     return [
         f"{words.partition('. ')[0]}{seeds}.",
         "Planted faults that are more common among the exemplars than elsewhere (95 % interval above 1): "

@@ -1,6 +1,7 @@
 """The phantom study's report recovers what was put into constructed predictions, and its seed is its recipe's."""
 
 import math
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -172,6 +173,7 @@ def test_three_sentences_tell_what_was_found(planted: tuple[Path, Path]) -> None
     chosen = find_in_run(run, criterion="spearman", condition=0.9, fraction=0.05).images
     first, second, third = phantom_study.demo_words(run, chosen, pd.read_csv(planted[1]))
     assert first.startswith("These exemplars are")
+    assert re.search(r"; a list made by other seeds alone shares \d+ % of it\.$", first)
     assert "low quality in" in second
     assert "random in" not in second
     assert "the negative control" in third

@@ -155,6 +155,27 @@ def test_damage_beyond_the_noise_of_training_is_told_from_it(tmp_path: Path) -> 
     same = noise_floor(nothing, criterion="spearman", pair=PAIR, fraction=0.05, seed=1)
     assert same["lower"] < 20
     assert same["beyond"] == pytest.approx(same["floor"], abs=0.02)
+    found = {"condition": "0.90", "verdict": "valid", "correlation": 0.2, "by_constant": 1, "exemplars": 20,
+             "spread": None, "ap_above": None}  # fmt: skip
+    share = f"the two lists share {100 * pruned['floor_shared']:.0f} %."
+    for floor, said, unsaid in (
+        (
+            pruned,
+            f"{share} Agreement at the cut is lower with the pruned networks in 20 of 20 splits: more",
+            "exceeds",
+        ),
+        (pruned | {"lower": 18}, "in 18 of 20 splits: more than other seeds do.", "exceeds seed"),
+        (
+            pruned | {"lower": 17},
+            "in 17 of 20 splits, where without any effect it would be in up to half",
+            "more than",
+        ),
+        (same, "nothing here exceeds seed noise.", "more than"),
+    ):
+        words = validity_words(found, floor)
+        assert said in words
+        assert unsaid not in words
+        assert "come from seed noise" not in words
 
 
 def test_one_seed_has_no_noise_floor(tmp_path: Path) -> None:
