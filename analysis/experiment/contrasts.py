@@ -14,6 +14,7 @@ from analysis.metrics.ranking import rank_quality
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
 LEVEL, POWER = 0.05, 0.80
+DONE = {"remove": "removed", "relabel": "relabelled"}
 PARTS = 100
 """At most so many parts are left out in turn."""
 
@@ -107,8 +108,8 @@ def adjusted(rows: Sequence[Row]) -> list[Row]:
 def verdict(primary: Mapping[str, Row], lists: int) -> str:
     """Say by the rule that was fixed beforehand what exemplars are.
 
-    Hard: x2 gains and remove loses. Noisy: remove or relabel gains and x2 does not. Both: x2 gains and remove or
-    relabel gains. Else undecided. A gain or loss is a primary contrast whose adjusted p is below 5 %.
+    Hard: x2 gains and remove loses. Noisy: remove or relabel gains and x2, which was tested, does not. Both: x2 gains
+    and remove or relabel gains. Else undecided. A gain or loss is a primary contrast whose adjusted p is below 5 %.
 
     Parameters
     ----------
@@ -120,7 +121,8 @@ def verdict(primary: Mapping[str, Row], lists: int) -> str:
     if least < FEWEST_SEEDS:
         return (
             f"No verdict: {least} seeds of at least {FEWEST_SEEDS} (which find .78 SD of the paired difference at 80 % "
-            f"power over three tests){power}. This is a pilot; its networks are not used again."
+            f"power over three tests){power}. This is a pilot: begin the study with a first_seed beyond its seeds, so "
+            "that none of its networks is used again."
         )
 
     def told(action: str, sign: int) -> bool:
@@ -128,12 +130,14 @@ def verdict(primary: Mapping[str, Row], lists: int) -> str:
         p = row.get("p_holm")
         return p is not None and p < LEVEL and row["estimate"] * sign > 0
 
-    cleaning = told("remove", 1) or told("relabel", 1)
+    gained = [done for action, done in DONE.items() if told(action, 1)]
+    better, untold = f"better {' or '.join(gained)}", primary.get("upweight", {}).get("p_holm") is None
     if told("upweight", 1):
-        hard = told("remove", -1) and not cleaning
-        found = "both hard and noisy" if cleaning else "hard: worth upweighting" if hard else ""
+        hard = "hard: worth upweighting" if told("remove", -1) and not gained else ""
+        found = f"both hard and noisy: worth upweighting, and {better}" if gained else hard
     else:
-        found = "noisy: better removed or relabelled" if cleaning else ""
+        found = f"noisy: {better}" if gained and not untold else ""
     single = f" for this list ({lists} of at least {FEWEST_LISTS} independent lists)"
     where = single if lists < FEWEST_LISTS else ""
-    return f"The exemplars are {found}{where}." if found else f"Undecided{where}{power}."
+    only = f": {better}, but x2 was not compared" if gained and untold else ""
+    return f"The exemplars are {found}{where}." if found else f"Undecided{where}{only}{power}."

@@ -230,6 +230,21 @@ def test_a_frozen_study_is_not_changed(site: Path) -> None:
     assert (site / "study" / "plan.json").read_bytes() == before
 
 
+def test_marks_and_labels_that_are_none_are_refused_before_anything_is_frozen(site: Path) -> None:
+    study = write_study(site)
+    for file, text, words in (
+        ("list.csv", "image,exemplar\ntrain00.png,yes\n", "column 'exemplar': expected 0 or 1, got 'yes'"),
+        ("list.csv", "image,exemplar\ntrain00.png,\n", "column 'exemplar': expected 0 or 1, got a blank"),
+        ("better.csv", "image,Common\ntrain00.png,2\n", "column 'Common': expected 0 or 1, got 2"),
+    ):
+        whole = (site / file).read_text()
+        (site / file).write_text(text)
+        with pytest.raises(CommandError, match=words):
+            said("retrain", str(study), "--out", str(site / "study"), "--only-cost")
+        (site / file).write_text(whole)
+    assert not (site / "study").exists()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -237,7 +252,7 @@ def test_a_frozen_study_is_not_changed(site: Path) -> None:
         ('test_labels = "true"', 'test_labels = "corrected"', "test_labels: expected true or expert"),
         ('better_labels = "better.csv"', "", "with relabel, not without"),
         ('["list.csv"]', '["list.csv", "list.csv"]', "got the same images twice"),
-        ('"list.csv"', '"better.csv"', "exemplar is missing"),
+        ('"list.csv"', '"better.csv"', "missing: exemplar"),
         ("seeds = 2", "seeds = 1", "2 or more"),
         ('name = "toy"', 'nam = "toy"', "did you mean 'name'"),
     ],

@@ -80,10 +80,35 @@ def rows(seeds: int = 20, **estimates: tuple[float, float]) -> dict[str, dict[st
     ("found", "words"),
     [
         (rows(upweight=(0.1, 0.01), remove=(-0.1, 0.01)), "hard: worth upweighting"),
-        (rows(upweight=(0.0, 0.9), remove=(0.1, 0.01)), "noisy: better removed or relabelled"),
-        (rows(upweight=(-0.1, 0.01), remove=(0.0, 0.9), relabel=(0.1, 0.01)), "noisy: better removed"),
-        (rows(upweight=(0.1, 0.01), remove=(-0.1, 0.01), relabel=(0.1, 0.04)), "both hard and noisy"),
-        (rows(upweight=(0.1, 0.01), remove=(0.1, 0.01)), "both hard and noisy"),
+        (rows(upweight=(0.0, 0.9), remove=(0.1, 0.01)), "are noisy: better removed."),
+        (
+            rows(upweight=(-0.1, 0.01), remove=(0.0, 0.9), relabel=(0.1, 0.01)),
+            "are noisy: better relabelled.",
+        ),
+        (
+            rows(upweight=(0.0, 0.9), remove=(-0.1, 0.01), relabel=(0.1, 0.01)),
+            "are noisy: better relabelled.",
+        ),
+        (
+            rows(upweight=(0, 0.9), remove=(0.1, 0.01), relabel=(0.1, 0.01)),
+            "noisy: better removed or relabelled.",
+        ),
+        (
+            rows(remove=(0.1, 0.01), relabel=(0.1, 0.2)),
+            "Undecided: better removed, but x2 was not compared; diff",
+        ),
+        (
+            rows(remove=(0.1, 0.01), upweight=(0, None)),
+            "Undecided: better removed, but x2 was not compared; diff",
+        ),
+        (
+            rows(upweight=(0.1, 0.01), remove=(-0.1, 0.01), relabel=(0.1, 0.04)),
+            "both hard and noisy: worth upweighting, and better relabelled.",
+        ),
+        (
+            rows(upweight=(0.1, 0.01), remove=(0.1, 0.01)),
+            "both hard and noisy: worth upweighting, and better removed.",
+        ),
         (
             rows(upweight=(0.1, 0.01), remove=(-0.1, 0.06)),
             "Undecided; differences of 0.020 would have been found",
@@ -91,6 +116,10 @@ def rows(seeds: int = 20, **estimates: tuple[float, float]) -> dict[str, dict[st
         (rows(upweight=(0.1, 0.06), remove=(-0.1, 0.01)), "Undecided"),
         (rows(upweight=(0.1, None), remove=(-0.1, 0.01)), "Undecided"),
         (rows(19, upweight=(0.1, 0.01), remove=(-0.1, 0.01)), "No verdict: 19 seeds of at least 20"),
+        (
+            rows(2, upweight=(0, 0.9)),
+            "with a first_seed beyond its seeds, so that none of its networks is used again",
+        ),
     ],
 )
 def test_the_rule_in_words(found: dict[str, dict[str, object]], words: str) -> None:
