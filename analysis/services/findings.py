@@ -14,11 +14,13 @@ from analysis.findings.precision import FindingsError
 from analysis.findings.representation import expert_rows
 from analysis.findings.results import Findings
 from analysis.frames import IGNORED
+from analysis.identity import path_key
 from analysis.selection import Exemplars, Run, SelectionError, SelectionSpec, find_in_run, read_run
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows
 from analysis.selection.validity import judge
 from analysis.services.label_noise import better_labels, label_noise
+from analysis.tablefile import read_table
 from analysis.tablefolder import csv_text
 
 Row = dict[str, Any]
@@ -111,7 +113,7 @@ def analyse_folder(
     Raises
     ------
     FindingsError, SelectionError, FrameError: the folder does not hold a finished run, or `validation` is of other
-        networks.
+        networks or of images of the run.
     """
     run = read_run(folder)
     metrics = _metrics(run)
@@ -193,9 +195,7 @@ def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
     """Compare how often labels are wrong among exemplars and elsewhere, where experts read the images."""
     if "experts.csv" not in run.provenance["tables"]:
         return []
-    table = pd.read_csv(
-        run.folder / "experts.csv", dtype={"image": str}, keep_default_na=False, na_values=[""]
-    )
+    table = read_table(run.folder / "experts.csv", error=FindingsError, dtype={"image": str})
     table = table[table["image"].isin(run.images["image"])]
     about = (run.provenance.get("spec") or {}).get("data", {}).get("expert_classes", [])
     place = pd.Index(run.images["image"]).get_indexer(table["image"])
@@ -204,10 +204,14 @@ def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
 
 
 def _of_same_networks(run: Run, other: Run) -> Run:
-    nets, others = (
-        {c["seed"]: c["sha256"] for c in each.provenance.get("checkpoints", []) if "condition" not in c}
-        for each in (run, other)
-    )
-    if any(nets[seed] != others[seed] for seed in set(nets) & set(others)):
+    def networks(each: Run) -> tuple[list[int], list[str]]:
+        made = each.provenance.get("checkpoints", [])
+        return list(each.seeds), sorted(f"{c['seed']} {c['sha256']}" for c in made if "condition" not in c)
+
+    if networks(run) != networks(other):
         raise FindingsError(f"{other.folder}: expected the networks of {run.folder}, got different ones")
+    if both := set(map(path_key, run.images["image"])) & set(map(path_key, other.images["image"])):
+        raise FindingsError(
+            f"{other.folder}: expected the validation split, got {len(both)} images of the run"
+        )
     return other

@@ -49,11 +49,31 @@ def test_validity_stands_beside_the_list_and_the_level_stays(run, tmp_path) -> N
     assert own["splits"] == 20
     assert "No level is proposed" in content["answers"]["images"]
     assert unescape(content["answers"]["images"]) in unescape((tmp_path / "out" / "report.html").read_text())
-    call_command("analyse_run", run, out=tmp_path / "more", validation=run, stdout=StringIO())
+    other = write_run(tmp_path / "other", ending="val.png")
+    call_command("analyse_run", run, out=tmp_path / "more", validation=other, stdout=StringIO())
     more = json.loads((tmp_path / "more" / "results.json").read_text())
     assert "On the validation split" in more["answers"]["images"]
     assert more["run"]["exemplar_sparsity"] == 0.9
     assert more["representation"] == content["representation"]
+
+
+def test_the_level_is_proposed_by_other_images_and_the_same_networks(run, tmp_path) -> None:
+    """An import has no checkpoints: its networks are known by their seeds."""
+    same = write_run(tmp_path / "same", images=40, ending="000.PNG")
+    fewer = write_run(tmp_path / "fewer", seeds=2, ending="val.png")
+    foreign = write_run(tmp_path / "foreign", ending="val.png")
+    retold = foreign / "provenance.json"
+    nets = [{"seed": seed, "sha256": "a"} for seed in range(3)]
+    retold.write_text(json.dumps(json.loads(retold.read_text()) | {"checkpoints": nets}))
+    for other, words in (
+        (run, "expected the validation split, got 120 images of the run"),
+        (same, "expected the validation split, got 40 images of the run"),
+        (fewer, "expected the networks of"),
+        (foreign, "expected the networks of"),
+    ):
+        with pytest.raises(CommandError, match=words):
+            call_command("analyse_run", run, out=tmp_path / "out", validation=other, stdout=StringIO())
+    assert not (tmp_path / "out").exists()
 
 
 def test_over_representation_is_that_of_the_chosen_exemplars(run, tmp_path) -> None:

@@ -35,7 +35,11 @@ def classes(positives: Mapping[str, int | None]) -> pd.DataFrame:
 
 
 def write_run(
-    folder: Path, images: int = 120, seeds: int = 3, sparsities: Sequence[float] = (0.0, 0.5, 0.9, 0.95)
+    folder: Path,
+    images: int = 120,
+    seeds: int = 3,
+    sparsities: Sequence[float] = (0.0, 0.5, 0.9, 0.95),
+    ending: str = "000.png",
 ) -> Path:
     """Write a RUN folder with metrics: pruning mixes noise into good scores, more so for rarer classes."""
     rng = np.random.default_rng(0)
@@ -43,7 +47,7 @@ def write_run(
     shares = np.array([0.5, 0.4, 0.3, 0.2, 0.15, 0.1])
     labels = (rng.random((images, len(RUN_CLASSES))) < shares).astype(int)
     labels[:, 0] = labels[:, 1:].sum(axis=1) == 0
-    table = pd.DataFrame({"image": [f"{n:08d}_000.png" for n in range(images)]})
+    table = pd.DataFrame({"image": [f"{n:08d}_{ending}" for n in range(images)]})
     table[list(RUN_CLASSES)] = labels
     table.to_csv(folder / "images.csv", index=False)
     pd.DataFrame(
