@@ -18,7 +18,7 @@ from analysis.report.document import Background, Block, Document, Grid, Named, P
 from analysis.report.flow import courses, flow, reader_grid
 from analysis.report.html import standalone
 from analysis.report.methods import assumptions_section, deviations_section, methods_section, of_patients
-from analysis.report.words import groups_of, interval_of, plural, prose
+from analysis.report.words import groups_of, interval_of, planned_words, plural, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
 from analysis.stats.results import SIMULATED
@@ -68,7 +68,7 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
         reliability.agreement_section(results),
         reliability.times_section(results, declared=background.locked),
         reliability.order_section(results),
-        reliability.missing_section(results),
+        reliability.missing_section(results, background),
         reliability.described_section(results, background),
         comparison.paper_section(results),
         assumptions_section(results),
@@ -78,7 +78,7 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
 
 def _counted(results: Results, background: Background) -> list[Section | None]:
     """Return what was counted; of the answers that are missing without the words, which speak of a comparison."""
-    missing = reliability.missing_section(results)
+    missing = reliability.missing_section(results, background)
     tables = tuple(block for block in missing.blocks if isinstance(block, Grid))
     return [replace(missing, blocks=tables), reliability.described_section(results, background)]
 
@@ -111,13 +111,13 @@ def asked_of(background: Background) -> str:
 
 
 def _nothing_compared(results: Results, background: Background) -> Section:
-    readers = courses(results, background)
+    readers, words = courses(results, background), planned_words(results, background)
     handed_on = {r.replaces for r in readers}
     read = sum(r.read for r in readers)
     planned = sum(r.read if r.pseudonym in handed_on else r.planned for r in readers)
     begun = f"{sum(1 for r in readers if r.read)} of {plural(len(readers), 'reader')}"
     blocks: list[Block] = [
-        Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
+        Text(f"{read} of {plural(planned, words['saved'])} were saved, by {begun}.", "lede"),
         Text(f"Nothing can be compared: {comparison.why_not(results)}.", "warning"),
         Text("Every answer that was saved is kept and is in the export."),
     ]
@@ -132,8 +132,8 @@ def _remarks(results: Results, background: Background) -> list[Block]:
 
 
 def _flow(results: Results, background: Background) -> Section:
-    text = "From enrolled readers and the case set to what the primary comparison used."
-    blocks: tuple[Block, ...] = (Picture("flow", text), reader_grid(courses(results, background)))
+    words = planned_words(results, background)
+    blocks = (Picture("flow", words["flow"]), reader_grid(courses(results, background), words))
     return Section("flow", "Flow of readers and cases", blocks)
 
 

@@ -88,11 +88,8 @@ def verdict(results: Results, holm: Row) -> str:
     if not row.get("margin") and (adjusted is None or adjusted >= results.study["alpha"]):
         taken = row["p"] is not None and row["p"] < results.study["alpha"]
         why = f": {TAKEN_BACK[results.study['multiplicity']]}" if taken else ""
-        told = (
-            "Which group had the higher answers is not decided"
-            if row["p"] is not None
-            else "No verdict can be given"
-        )
+        undecided = "Which group had the higher answers is not decided"
+        told = undecided if row["p"] is not None else "No verdict can be given"
         said = f"{told}{why}{caveat(row['note'])}."
     also = "" if row["scale"] == "difference" else f"; difference {effect(results, holm['endpoint'])}"
     return f"{said} {holm['numbers']}{also}."
@@ -208,10 +205,7 @@ def sensitivity_section(results: Results) -> Section:
     for holm in results.multiplicity:
         own = [r for r in results.comparisons if r["endpoint"] == holm["endpoint"] and r["method"] in METHODS]
         blocks.append(_sensitivity_grid(results, holm, own))
-    extra = _cannot_assess_grid(results)
-    if extra is not None:
-        blocks.append(extra)
-    blocks.append(Text(prose("sensitivity_units", results), "note"))
+    blocks += [*_cannot_assess_grid(results), Text(prose("sensitivity_units", results), "note")]
     return Section("sensitivity", "Sensitivity analyses", tuple(blocks))
 
 
@@ -237,7 +231,7 @@ NOT_GIVEN = {
 }
 
 
-def _cannot_assess_grid(results: Results) -> Grid | None:
+def _cannot_assess_grid(results: Results) -> list[Grid]:
     rows = [
         {
             "Question": f"{holm['title']}: {words}",
@@ -250,7 +244,7 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
         for suffix, words in NOT_GIVEN.items()
         if row["endpoint"] == holm["endpoint"] + suffix
     ]
-    return Grid.of(prose("not_given", results), rows) if rows else None
+    return [Grid.of(prose("not_given", results), rows)] if rows else []
 
 
 def readers_section(results: Results) -> Section:

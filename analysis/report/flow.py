@@ -1,5 +1,6 @@
 """The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pandas as pd
 from analysis.figures.flow import Flow
 from analysis.report.comparison import primary_row
 from analysis.report.document import Background, Grid, ReaderCourse
-from analysis.report.words import groups_of, plural
+from analysis.report.words import groups_of, planned_words, plural
 from analysis.stats import Results
 from analysis.stats.answers import UNREAD
 
@@ -40,7 +41,7 @@ def _of_readers(results: Results) -> pd.DataFrame:
 
 def flow(results: Results, background: Background) -> Flow:
     """Count what went into the primary comparison and what was lost on the way."""
-    study = results.study
+    study, words = results.study, planned_words(results, background)
     readers = courses(results, background)
     begun = [reader for reader in readers if reader.read]
     left = [reader for reader in readers if reader.withdrawn]
@@ -55,22 +56,21 @@ def flow(results: Results, background: Background) -> Flow:
     lost_early += [f"{name} read nothing" for name in silent]
     unfinished = [f"{r.pseudonym}: {r.read} of {r.planned}" for r in begun if r.read < r.planned]
     lacking = [f"{name} lacks an arm" for name in study["lacking_an_arm"]]
-    cases = study["pie_cases"] + study["control_cases"]
     return Flow(
-        head=f"Case set\n{plural(cases, 'case')}",
+        head=f"Case set\n{plural(study['pie_cases'] + study['control_cases'], 'case')}",
         readers=(
-            f"Readers enrolled\n{len(readers)}",
+            f"{words['enrolled']}\n{len(readers)}",
             f"Read at least one case\n{len(begun)}",
             f"Finished\n{len(finished)}",
             "Readers compared\n" + "\n".join(compared),
         ),
         readers_lost=("\n".join(lost_early), "\n".join(unfinished), "\n".join(lacking)),
-        arms=(_arm(results, 1), _arm(results, 0)),
+        arms=(_arm(results, 1, words["first"]), _arm(results, 0, words["first"])),
         foot=str(study["design"]),
     )
 
 
-def _arm(results: Results, arm: int) -> tuple[str, ...]:
+def _arm(results: Results, arm: int, first: str) -> tuple[str, ...]:
     cases = results.study["pie_cases" if arm else "control_cases"]
     totals = arm_totals(results, arm)
     planned = max((total["n"] for total in totals.values()), default=0)
@@ -83,7 +83,7 @@ def _arm(results: Results, arm: int) -> tuple[str, ...]:
         answered.append(f"{titles[name]}: {total['answered']}")
     return (
         f"{groups_of(results).both[1 - arm]}\n{plural(cases, 'case')}",
-        f"First readings planned\n{planned}",
+        f"{first}\n{planned}",
         "Without an answer\n" + "\n".join(lost),
         "Answers compared\n" + "\n".join(answered),
     )
@@ -99,16 +99,16 @@ def arm_totals(results: Results, arm: int) -> dict[str, dict[str, int]]:
     return totals
 
 
-def reader_grid(readers: tuple[ReaderCourse, ...]) -> Grid:
-    """Return the readers as a table."""
+def reader_grid(readers: tuple[ReaderCourse, ...], words: Mapping[str, str]) -> Grid:
+    """Return the readers as a table; `words`: see `planned_words`."""
 
     def cells(reader: ReaderCourse) -> dict[str, str]:
         told = {"withdrew: ": reader.withdrawn, "replaced ": reader.replaces}
         return {
             "Reader": reader.pseudonym,
-            "Planned": str(reader.planned),
+            words["count"]: str(reader.planned),
             "Read": str(reader.read),
             "Remark": "; ".join(f"{what}{value}" for what, value in told.items() if value),
         }
 
-    return Grid.of("Readers, by pseudonym. Planned and read count first readings.", map(cells, readers))
+    return Grid.of(words["readers"], map(cells, readers))

@@ -5,7 +5,7 @@ from analysis.figures.described import Described
 from analysis.printed import DASH, interval, number, p_value
 from analysis.report.document import Background, Block, Grid, Picture, Section, Text
 from analysis.report.flow import LOST, WORDS, arm_totals
-from analysis.report.words import TEXTS, estimate, groups_of, interval_of, percent, prose
+from analysis.report.words import TEXTS, estimate, groups_of, interval_of, percent, planned_words, prose
 from analysis.stats import Results
 from analysis.stats.blinding import bang_index
 from analysis.stats.rows import Row
@@ -132,7 +132,7 @@ def times_rule(shortest: float | None, longest: float | None) -> str:
     return ", ".join(parts)
 
 
-def missing_section(results: Results) -> Section:
+def missing_section(results: Results, background: Background) -> Section:
     """Return what was not answered, by question and arm, and by reader."""
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
     named = groups_of(results)
@@ -140,7 +140,7 @@ def missing_section(results: Results) -> Section:
         {
             "Question": title,
             "Arm": name,
-            "Planned": str(total["n"]),
+            planned_words(results, background)["count"]: str(total["n"]),
             "Answered": str(total["answered"]),
             **{capital(WORDS[kind]): str(total[kind]) for kind in LOST},
             "Without an answer": percent(1 - total["answered"] / total["n"]) if total["n"] else DASH,
@@ -212,7 +212,8 @@ def _bang(each: Described, place: int, level: float) -> str:
         return DASH
     right, wrong = (int(each.rows[k][1][place] or 0) for k in (place, 1 - place))
     index, low, high = bang_index(right, wrong, each.answered[place], level)
-    return f"{number(index, 2)} ({interval(low, high, 2)})"
+    # Where everybody guessed alike the variance is 0, which says nothing of how sure that is.
+    return f"{number(index, 2)} ({'no interval' if low == high else interval(low, high, 2)})"
 
 
 def _cell(each: Described, place: int, value: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.endpoints import Groups, groups_from
 from analysis.printed import DASH, HARD_SPACE, interval, interval_name, number
+from analysis.report.document import Background
 from analysis.stats import Plan, Results
 from analysis.stats.rows import Row
 
@@ -18,6 +19,11 @@ def prose(name: str, results: Results, **more: object) -> str:
     """Return a paragraph of texts.toml with the words of a study in it: its groups, its interval, and `more`."""
     named = {**asdict(groups_of(results)), "interval": interval_of(results), **more}
     return str(TEXTS["prose"][name].format(**named))
+
+
+def planned_words(results: Results, background: Background) -> dict[str, str]:
+    """Return what first readings are called: where no plan is known, nothing is said to have been planned."""
+    return dict(TEXTS["planned" if background.readers or "unplanned" not in results.study else "unplanned"])
 
 
 def interval_of(results: Results) -> str:

@@ -127,14 +127,14 @@ def _percentiles(samples: Floats, level: float) -> tuple[float, float] | None:
 
 def _icc_rows(base: Row, ratings: Floats) -> list[Row]:
     names = ("icc_2_1", "icc_2_k")
-    if np.isnan(ratings).any() or min(ratings.shape) < 2:
-        reason = "not available: needs every reader to answer every case"
-        return [_row(base, name, None, reason) for name in names]
-    both = agreement.icc(ratings, base["level"])
+    both, reason = None, "not available: needs every reader to answer every case"
+    if not np.isnan(ratings).any() and min(ratings.shape) >= 2:
+        both, reason = (
+            agreement.icc(ratings, base["level"]),
+            "not estimable: no variation beside the readers' means",
+        )
     if both is None:
-        return [
-            _row(base, name, None, "not estimable: no variation beside the readers' means") for name in names
-        ]
+        return [_row(base, name, None, reason) for name in names]
     return [
         _row(base, name, result.value, "limits after McGraw and Wong", (result.low, result.high))
         if result is not None
@@ -250,9 +250,8 @@ def _own_agreement(
         notes.append("kappa not estimable: one answer throughout")
     else:
         low, high = _limits(kappa, n * kappa - (n - 1) * without_one, readers, level)
-        row |= (
-            {} if low is None or high is None else {"kappa_low": max(low, -1.0), "kappa_high": min(high, 1.0)}
-        )
+        if low is not None and high is not None:
+            row |= {"kappa_low": max(low, -1.0), "kappa_high": min(high, 1.0)}
     return row | {"note": "; ".join(notes)}
 
 

@@ -7,12 +7,12 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from analysis.endpoints import PAPER, Endpoint, Groups
-from analysis.frames import STATUSES
+from analysis.frames import PLANNED, RATINGS, STATUSES
 from analysis.printed import interval_name
 from analysis.stats.grid import make_grid
 from analysis.stats.permutation import permute_arms
 from analysis.stats.plan import DECLARED, Plan
-from analysis.stats.rows import LEVEL, NotComparableError, Row, two_sided_p
+from analysis.stats.rows import LEVEL, NotComparableError, Row, StatsError, two_sided_p
 from analysis.stats.ustatistic import u_statistic
 
 UNREAD = ("shown", "never_shown", "withdrawn")
@@ -29,15 +29,27 @@ def with_planned(
     ----------
     first: `Checked.first`.
     planned: `frames.PLANNED`, or None where no plan is known.
+
+    Raises
+    ------
+    StatsError: a case planned in the other arm, a reading that was read and has no row.
     """
     if planned is None:
         return first.assign(state="")
     keys = ["reader", "case"]
     plan = planned[[*keys, "arm", "state"]].assign(arm=planned["arm"].astype(float))
+    arms = pd.concat([first, plan]).groupby("case")["arm"].first()
+    unread = ~pd.MultiIndex.from_frame(plan[keys]).isin(pd.MultiIndex.from_frame(first[keys]))
+    wrong = (plan["case"].map(arms) != plan["arm"]) | (unread & (plan["state"] == "read"))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise StatsError(
+            f"{PLANNED.name}, row {row + 1}: expected the arm that the case has elsewhere, and of what was read a row "
+            f"of {RATINGS.name}; got arm {plan['arm'].iloc[row]:g}, '{plan['state'].iloc[row]}'"
+        )
     whole = first.merge(plan[[*keys, "state"]], how="left", on=keys)
-    absent = plan.merge(first[keys], how="left", on=keys, indicator="found").query("found == 'left_only'")
     # Whose the case is stands in the rows of those who read it, which come first.
-    blank = absent.drop(columns="found").assign(
+    blank = plan[unread].assign(
         pair="", batch="", patient="", **{each.status: "missing" for each in endpoints}
     )
     return pd.concat([whole.assign(state=whole["state"].fillna("")), blank], ignore_index=True)
@@ -100,12 +112,7 @@ def uneven_holes(first: pd.DataFrame, groups: Groups) -> list[str]:
     """
     arms = first.groupby("case")["arm"].first()
     total = np.array([(arms == arm).sum() for arm in (1, 0)])
-    read = (
-        first.groupby("reader")["arm"]
-        .value_counts()
-        .unstack(fill_value=0)
-        .reindex(columns=[1, 0], fill_value=0)
-    )
+    read = pd.crosstab(first["reader"], first["arm"]).reindex(columns=[1, 0], fill_value=0)
     if not NEARLY <= len(first) / (len(read) * len(arms)) < 1:
         return []
     found = []

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.columns import FrameError
+from analysis.columns import FrameError, as_numbers
 from analysis.endpoints import PAPER, Endpoint
 from analysis.frames import RATINGS, check_table, ratings_table, without_repeats
 from analysis.identity import spelled
@@ -96,8 +96,7 @@ def _typed(frame: pd.DataFrame, endpoints: Sequence[Endpoint]) -> pd.DataFrame:
         if name in frame.columns:
             columns[name] = frame[name].map(_text).astype(object)
     for name in (*_NUMBERS, *(endpoint.name for endpoint in endpoints)):
-        blank = frame[name].isna() | (frame[name].astype(str).str.strip() == "")
-        columns[name] = pd.to_numeric(frame[name].mask(blank)).astype(float)
+        columns[name] = pd.Series(as_numbers(frame[name]), frame.index)
     return pd.DataFrame(columns)
 
 

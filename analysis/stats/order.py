@@ -48,11 +48,8 @@ def _over_readers(placed: pd.DataFrame, column: str, measure: str, level: float)
     slopes = list(_slopes(placed, column, measure))
     n = len(slopes)
     row: Row = {"endpoint": column, "measure": measure}
-    row |= dict.fromkeys(("estimate", "ci_low", "ci_high", "p", "df")) | {
-        "readers": n,
-        "lowest": None,
-        "highest": None,
-    }
+    row |= dict.fromkeys(("estimate", "ci_low", "ci_high", "p", "df", "readers", "lowest", "highest"))
+    row["readers"] = n
     if not n:
         return row | {"note": "not estimable: no reader answered enough cases of both arms"}
     mean, variance = float(np.mean(slopes)), float(np.var(slopes, ddof=1)) / n if n > 1 else 0.0

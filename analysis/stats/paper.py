@@ -1,5 +1,6 @@
 """The tests of the published study: every rating pooled, which ignores that readers and cases repeat."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import pandas as pd
@@ -14,6 +15,9 @@ from analysis.stats.ustatistic import ROUNDING
 
 LABEL = "ignores reader and case correlation"
 BOTH = "the comparison with readers and images random"
+PART, ALIKE = "the two part on {}", "the two say the same of {}"
+SILENT = "{} cannot be judged, for not both have a p-value"
+DECIDES = f"; {BOTH} decides, as it alone speaks of other readers and other images."
 
 
 def paper_compatible(first: pd.DataFrame, endpoints: Sequence[Endpoint] = PAPER) -> list[Row]:
@@ -92,7 +96,7 @@ def explained(results: Results) -> tuple[str, str, str]:
     own = {row["endpoint"]: row for row in results.comparisons if row["method"] == method}
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
     n, readers, cases = study["first_readings"], study["readers"], study["pie_cases"] + study["control_cases"]
-    times, parts = [], []
+    times, said = [], defaultdict(list)
     for pooled in results.paper_compatible:
         row, title = own.get(pooled["endpoint"], {}), titles[pooled["endpoint"]]
         theta = (
@@ -102,9 +106,10 @@ def explained(results: Results) -> tuple[str, str, str]:
             times.append((row["variance"] * pooled["kruskal_h"] / (theta - 0.5) ** 2, title))
         p_values = {"Kruskal-Wallis": pooled["kruskal_p"], BOTH: row.get("p")}
         finds = [name for name, p in p_values.items() if p is not None and p < study["alpha"]]
-        if len(finds) == 1:
-            both = listed([p_equals(p) if p is not None else "no p" for p in p_values.values()])
-            parts.append(f"{title} ({both}: only {finds[0]} finds a difference)")
+        kind = SILENT if None in p_values.values() else PART if len(finds) == 1 else ALIKE
+        both = listed([p_equals(p) if p is not None else "no p" for p in p_values.values()])
+        only = f": only {finds[0]} finds a difference" if kind is PART else ""
+        said[kind].append(f"{title} ({both}{only})")
     inflated = listed([f"{number(ratio, 1)} ({title})" for ratio, title in times])
     sides = {"small" if ratio > 1 else "large" for ratio, _ in times}
     hence = f", so the pooled p-values are too {sides.pop()}" if len(sides) == 1 else ""
@@ -119,6 +124,6 @@ def explained(results: Results) -> tuple[str, str, str]:
             else ", unseen by pooling."
         ),
         f"At the level of {study['alpha']:g} "
-        + (f"the two part on {listed(parts)}" if parts else "the two say the same of every question")
-        + f"; {BOTH} decides, as it alone speaks of other readers and other images.",
+        + "; ".join(kind.format(listed(titled)) for kind, titled in said.items())
+        + (DECIDES if said.keys() - {SILENT} else "."),
     )

@@ -40,8 +40,6 @@ class Pilot:
 class Power:
     """Power of a design (0..1), with the non-centrality and the degrees of freedom behind it."""
 
-    readers: int
-    cases: int
     power: float
     ncp: float
     df: float
@@ -75,7 +73,7 @@ def power(pilot: Pilot, *, readers: int, cases: int, delta: float, alpha: float 
     ncp = readers * delta**2 / spread
     limit = float(stats.f.isf(alpha, 1, df))
     chance = float(stats.ncf.sf(limit, 1, df, ncp)) if ncp > 0 else alpha
-    return Power(readers, cases, chance, ncp, df)
+    return Power(chance, ncp, df)
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,8 @@ class Plan:
         """
         if self.design not in DESIGNS:
             raise StatsError(f"expected a design of {', '.join(DESIGNS)}, got {self.design!r}")
-        if self.readers < 2 or self.cases < 4:
-            raise StatsError(f"expected at least 2 readers and 4 cases, got {self.readers} and {self.cases}")
+        if self.readers < 2 or self.cases < 6:  # as a lock asks: 3 of either group
+            raise StatsError(f"expected at least 2 readers and 6 cases, got {self.readers} and {self.cases}")
         if not 0 <= self.anchors <= self.cases or self.blocks < 2:
             raise StatsError("expected 0 to all cases of a reader as anchors, and at least 2 blocks")
         if self.ratio < 0 or not 0 <= self.correlation <= 1:
@@ -145,18 +143,15 @@ def latent_pilot(
     ----------
     model: effects and variances on the latent scale.
     endpoint: the question; its cuts are those of the calibration.
-    cases: of one reader, half of each arm, at least 4.
+    cases: of one reader, half of each arm, at least 2.
     shares_cases: False where no case is read twice: the covariance is 0.
     """
-    if cases < 4:
-        raise StatsError(f"expected at least 4 cases, got {cases}")
     n1, n0 = cases - cases // 2, cases // 2
-    win, readers, case = _levels(model, endpoint)
-    given, weights_r, weights_c = win.given, readers, case
-    theta_r = np.einsum("rkl,k,l->r", given, weights_c, weights_c)
+    win, weights_r, weights_c = _levels(model, endpoint)
+    theta_r = np.einsum("rkl,k,l->r", win.given, weights_c, weights_c)
     theta = float(weights_r @ theta_r)
     own = _own_error(win, weights_r, theta_r, n1, n0)
-    shared = np.einsum("rkl,r->kl", given, weights_r)
+    shared = np.einsum("rkl,r->kl", win.given, weights_r)
     z11 = float(np.einsum("kl,k,l->", shared**2, weights_c, weights_c)) - theta**2
     z10 = float(weights_c @ (shared @ weights_c) ** 2) - theta**2
     z01 = float(weights_c @ (weights_c @ shared) ** 2) - theta**2

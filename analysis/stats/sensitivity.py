@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import pandas as pd
 
+from analysis.columns import Column, Table
 from analysis.endpoints import Endpoint
+from analysis.frames import check_table
 from analysis.identity import name_key
 from analysis.stats.grid import make_grid
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import compare_u
 from analysis.stats.rows import Comparison, NotComparableError, Row, StatsError
 from analysis.stats.sets import compare_sets
+
+SUBGROUPS = Table("subgroups", (Column("case", "text", "case"),), key=("case",), named=("case",))
 
 MANY_FINDINGS = 4
 """From this number of diseases on, images form one subgroup, as in the published study."""
@@ -30,17 +34,15 @@ def compare_cannot_assess(
         return []
     worst = endpoint.worst(first[endpoint.name].dropna())
     asked = first[endpoint.status].isin(["answered", "cannot_assess"])
-    columns = {
-        f"{endpoint.name}_cannot_assess": cannot.astype(float).where(asked),
-        f"{endpoint.name}_worst_rank": first[endpoint.name].mask(cannot, worst),
-    }
-    notes = ("share of cases that could not be assessed", f"cannot-assess ranked worst ({worst:g})")
-    rows = []
-    for (name, values), note in zip(columns.items(), notes, strict=True):
-        binary = name.endswith("_cannot_assess")
-        stand_in = replace(endpoint, name=name, **(_CANNOT_ASSESS if binary else {}))  # type: ignore[arg-type]
-        rows.append(_one(first.assign(**{name: values}), stand_in, note, seed, draws, plan))
-    return rows
+    share = replace(endpoint, name=f"{endpoint.name}_cannot_assess", **_CANNOT_ASSESS)  # type: ignore[arg-type]
+    ranked = replace(endpoint, name=f"{endpoint.name}_worst_rank")
+    return [
+        _one(first.assign(**{each.name: values}), each, note, seed, draws, plan)
+        for each, values, note in (
+            (share, cannot.astype(float).where(asked), "share of cases that could not be assessed"),
+            (ranked, first[endpoint.name].mask(cannot, worst), f"cannot-assess ranked worst ({worst:g})"),
+        )
+    ]
 
 
 _CANNOT_ASSESS = {
@@ -69,14 +71,9 @@ def subgroup_table(
 
     Raises
     ------
-    StatsError: a case comes twice, or a rated case has no row.
+    FrameError: no column case, a case comes twice. StatsError: a rated case has no row.
     """
-    if "case" not in groups.columns:
-        raise StatsError("subgroups: expected a column 'case' with each case once")
-    keys = groups["case"].map(name_key)
-    if keys.duplicated().any():
-        case = groups["case"][keys.duplicated()].iloc[0]
-        raise StatsError(f"subgroups: expected a column 'case' with each case once, got '{case}' again")
+    keys = check_table(groups, SUBGROUPS)["case"].map(name_key)
     table = groups.drop(columns="case").set_axis(keys)
     rated = first["case"].map(name_key)
     if (unknown := first["case"][~rated.isin(keys)]).size:

@@ -175,13 +175,11 @@ def _left_out(grid: Grid, members: list[Integers], read: Bools) -> list[str]:
     answered = ~np.isnan(grid.answers)
     used = sum(int((read[:, [k]] & answered[:, own]).sum()) for k, own in enumerate(members))
     rest = int(answered.sum()) - used
-    lost = [
-        name for name, any_set in zip(grid.readers, np.asarray(read.any(axis=1)), strict=True) if not any_set
-    ]
-    found = [f"dropped for lack of an answered set: {', '.join(lost)}"] if lost else []
-    return found + (
-        [f"{rest} answers are in no set that their reader answered, and are not compared"] if rest else []
-    )
+    lost = np.array(grid.readers)[~read.any(axis=1)]
+    found = [f"dropped for lack of an answered set: {', '.join(lost)}"] if len(lost) else []
+    if rest:
+        found.append(f"{rest} answers are in no set that their reader answered, and are not compared")
+    return found
 
 
 def _permuted(grid: Grid, members: list[Integers], seed: int, draws: int, plan: Plan) -> Permuted:

@@ -190,12 +190,12 @@ def _known(checked: Checked, plan: Plan) -> Checked:
 
 
 def _holes(first: pd.DataFrame, planned: pd.DataFrame | None, plan: Plan) -> Row:
-    """Return warnings of what a file without a plan may lack; check the plan where there is one."""
+    """Say that no plan is known, with warnings of what such a file may lack; check the plan where there is one."""
     if planned is not None:
         check_table(planned, PLANNED)
         return {}
     holes = uneven_holes(first, plan.groups)
-    return {"holes": holes} if holes else {}
+    return {"unplanned": True} | ({"holes": holes} if holes else {})
 
 
 def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[list[Comparison], str]:

@@ -111,7 +111,7 @@ def test_a_figure_is_a_function_a_line_and_a_picture(tmp_path: Path) -> None:
     )
     head, start, rest = text.partition("    named = groups_of(results)\n    if not results.not_comparable:\n")
     text = f"{head}    {drawn.strip()}\n{start}{rest}".replace(
-        '(Picture("flow", text), ', f'(Picture("flow", text), {place.strip()}, '
+        '(Picture("flow", words["flow"]), ', f'(Picture("flow", words["flow"]), {place.strip()}, '
     )
     build.write_text(text, encoding="utf-8")
     done = subprocess.run(

@@ -128,3 +128,17 @@ def test_answers_where_the_two_part_are_named():
         read_first().assign(quality=3.0, quality_status="answered"), seed=1, draws=19, bootstraps=5
     )
     assert "Image quality" not in explained(alike)[1]
+    third = explained(alike)[2]
+    assert "say the same of every question" not in third
+    assert (
+        "; Image quality (no p and no p) cannot be judged, for not both have a p-value; the compar" in third
+    )
+    one_reader = read_first().query("reader == 'R1'")
+    alone = explained(analyse(one_reader, seed=1, draws=19, bootstraps=5))[2]
+    assert "finds a difference" not in alone
+    assert "decides" not in alone
+    constant = {name: 3.0 for name in ("quality", "difficulty")} | {"agree": 1.0}
+    status = {f"{name}_status": "answered" for name in constant}
+    nothing = explained(analyse(read_first().assign(**constant, **status), seed=1, draws=19, bootstraps=5))[2]
+    assert nothing.endswith("cannot be judged, for not both have a p-value.")
+    assert "decides" not in nothing

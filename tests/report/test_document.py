@@ -170,7 +170,19 @@ def test_flow_counts_add_up():
         lost = [int(n) for n in re.findall(r": (\d+)", arm[2])]
         kept = [int(n) for n in re.findall(r": (\d+)", arm[3])]
         assert [a + b for a, b in zip(lost, kept, strict=True)] == [planned] * 3
-    assert drawn.readers[0] == "Readers enrolled\n6"
+    assert drawn.readers[0] == "Readers in the file\n6"
+
+
+def test_nothing_is_called_planned_where_nobody_told_a_plan():
+    told = {anchor: words(section) for anchor, section in sections(analysed(A)).items()}
+    assert "First readings in the file" in str(flow(analysed(A), Background()))
+    assert "no plan is known" in told["flow"]
+    assert "In the file" in told["missing"]
+    for name in ("flow", "missing"):
+        assert not re.search(r"\b(Planned|planned|enrolled)\b", told[name]), name
+    known = sections(analysed(A), Background(readers=(ReaderCourse("R01", 40, 40),)))
+    assert "Planned" in words(known["flow"])
+    assert "Planned" in words(known["missing"])
 
 
 def test_withdrawn_and_replaced_readers_are_both_shown():
@@ -330,5 +342,14 @@ def test_guesses_of_the_group_have_the_blinding_index_of_each_group():
         assert name == "Bang's blinding index"
         assert one.startswith(first)
         assert other.startswith("0.38")
+    certain = Described(
+        "Which?", (20, 20), (5, 4), (("first", (5.0, 4.0)), ("second", (0.0, 0.0))), guess=True
+    )
+    (grid,) = [
+        block
+        for block in described_section(analysed(A), Background(described=(certain,))).blocks
+        if isinstance(block, Grid)
+    ]
+    assert grid.rows[-1][1:] == ("1.00 (no interval)", "−1.00 (no interval)")
     plain = described_section(analysed(A), Background(described=(replace(asked, guess=False),)))
     assert "Bang" not in str(plain)

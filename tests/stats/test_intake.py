@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.columns import FrameError
-from analysis.stats import StatsError, check, read_ratings, simulate_study
+from analysis.stats import StatsError, analyse, check, read_ratings, simulate_study
 
 
 @pytest.fixture
@@ -21,8 +21,15 @@ def test_repeats_are_kept_apart(tidy):
 
 
 def test_repeats_left_in_as_first_readings_are_refused(tidy):
-    with pytest.raises(FrameError, match="reader \\+ case \\+ presentation once"):
+    with pytest.raises(FrameError, match=r"reader \+ case \+ presentation once, got .*presentation 1 again"):
         check(tidy.assign(presentation=1))
+
+
+def test_a_negative_time_is_left_out_and_counted(tidy):
+    tidy["time_s"] = tidy["time_s"].astype(float)
+    tidy.loc[tidy.index[tidy["presentation"] == 1][:2], "time_s"] = -1.5
+    results = analyse(tidy, seed=1, draws=9, bootstraps=5)
+    assert {row["n_excluded"] for row in results.reading_time} == {2}
 
 
 def test_a_case_that_carries_both_arms_is_refused(tidy):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.stats import StatsError
-from analysis.stats.planning import Pilot, power
+from analysis.stats.planning import Pilot, Plan, power
 
 
 def test_equals_the_published_two_test_power_when_its_terms_are_put_in():
@@ -36,6 +36,13 @@ def test_more_readers_or_a_larger_difference_never_harm(readers, cases, delta):
     base = power(pilot, readers=readers, cases=cases, delta=delta).power
     assert power(pilot, readers=readers + 1, cases=cases, delta=delta).power >= base - 1e-9
     assert power(pilot, readers=readers, cases=cases, delta=delta + 0.05).power >= base - 1e-9
+
+
+def test_a_design_that_no_lock_takes_has_no_power():
+    """A verdict needs 3 cases of either group: a lock asks that of every reader."""
+    Plan("fully crossed", 2, 6).check()
+    with pytest.raises(StatsError, match="expected at least 2 readers and 6 cases, got 2 and 5"):
+        Plan("fully crossed", 2, 5).check()
 
 
 def test_nonsense_is_refused():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.columns import FrameError
 from analysis.stats import StatsError, analyse, simulate_study
 
 
@@ -78,5 +79,9 @@ def test_subgroups_find_their_cases_by_name():
     floats = groups.assign(case=[f"{int(case)}.0" for case in groups["case"]])
     assert analyse(tidy, seed=1, draws=9, bootstraps=5, subgroups=floats).subgroups == wanted
     twice = pd.concat([groups, groups.iloc[[4]].assign(case="5")])
-    with pytest.raises(StatsError, match="each case once, got '5' again"):
+    with pytest.raises(FrameError, match="each case in one spelling, got row 5 '005' and row 13 '5'"):
         analyse(tidy, seed=1, subgroups=twice)
+    with pytest.raises(FrameError, match="subgroups, row 5: expected each case once, got case '005' again"):
+        analyse(tidy, seed=1, subgroups=pd.concat([groups, groups.iloc[[4]]]))
+    with pytest.raises(FrameError, match="subgroups: expected the columns case; missing: case"):
+        analyse(tidy, seed=1, subgroups=groups.drop(columns="case"))

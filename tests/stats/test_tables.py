@@ -10,7 +10,7 @@ from analysis.endpoints import PAPER
 from analysis.frames import STATES
 from analysis.metrics.multiplicity import holm
 from analysis.report import reader_study_report
-from analysis.stats import analyse, check, simulate_study
+from analysis.stats import StatsError, analyse, check, simulate_study
 from analysis.stats.answers import missing_table, with_planned
 from analysis.stats.paper import paper_compatible
 from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratings
@@ -99,6 +99,37 @@ def planned_of(tidy):
     """Return what was to be read of a study in which everything was."""
     first = tidy[tidy["presentation"] == 1]
     return first[["reader", "case", "arm"]].assign(state="read").reset_index(drop=True)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "words"),
+    [
+        (
+            3,
+            "arm",
+            "1",
+            "planned.csv, row 4: expected the arm that the case has elsewhere.*; got arm 1, 'read'",
+        ),
+        (
+            3,
+            "case",
+            "C900",
+            "planned.csv, row 4: expected .* of what was read a row of ratings.csv; got arm 0, 'read'",
+        ),
+        (
+            0,
+            "reader",
+            "R9",
+            "planned.csv, row 1: expected .* of what was read a row of ratings.csv; got arm 0, 'read'",
+        ),
+    ],
+)
+def test_a_plan_that_contradicts_the_ratings_is_refused(row, column, value, words):
+    tidy = simulate_study(seed=4, readers=4, cases=32)
+    planned = planned_of(tidy).sort_values(["arm", "case"], ignore_index=True).astype(str)
+    planned.loc[row, column] = value
+    with pytest.raises(StatsError, match=words):
+        analyse(tidy, seed=1, draws=9, bootstraps=5, planned=planned)
 
 
 def holed():
