@@ -1,6 +1,7 @@
 """From the networks of a retraining experiment to its answer: contrasts, verdict, one forest figure."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ def finish_study(plan: Plan) -> list[str]:
     rows, networks = contrasts_of(plan)
     choices, out = plan.said["choices"], plan.folder / "report"
     primary = {row["action"]: row for row in rows if row["role"] == "primary"}
-    told = [_sentence(row) for row in primary.values()] + [verdict(primary, choices["lists"])]
+    told = [_sentence(row) for row in primary.values()] + [
+        verdict(primary, choices["lists"]),
+        *lists_alike(plan),
+    ]
     told += [SYNTHETIC] if plan.said["synthetic"] else []
     if out.exists():
         return told
@@ -44,6 +48,15 @@ def finish_study(plan: Plan) -> list[str]:
         out, document=document, tables={"contrasts": table, "networks": networks}, mark=mark, also=draw,
     )  # fmt: skip
     return told
+
+
+def lists_alike(plan: Plan) -> list[str]:
+    """Say how many images the lists share: those made from one another are not independent, whoever says so."""
+    files = (plan.folder / "arms").glob(f"{plan.said['choices']['actions'][0]}-{ON_LIST}_*.csv")
+    lists = {frozenset(pd.read_csv(file, dtype={"image": str})["image"]) for file in files}
+    shares = sorted(len(one & two) / len(one | two) for one, two in combinations(lists, 2))
+    told = f"Images in both of two lists, of those in either (Jaccard): {', '.join(f'{share:.2f}' for share in shares)}"
+    return [f"{told}. Only lists of cross-fittings of their own are independent."] if shares else []
 
 
 def contrasts_of(plan: Plan) -> tuple[list[Row], pd.DataFrame]:

@@ -13,6 +13,8 @@ from django.test import Client
 
 from analysis.experiment import crossfit
 from analysis.experiment.plan import open_plan
+from analysis.experiment.results import lists_alike
+from analysis.experiment.study import plan_study
 from analysis.models import Run, RunKind
 from analysis.selection import find_in_run, read_run
 from analysis.sweep.networks.checkpoints import read_checkpoint
@@ -208,6 +210,18 @@ def test_retraining(site: Path, monkeypatch: pytest.MonkeyPatch, client: Client)
     shown = pages_of(client, run)
     assert "No verdict: 2 seeds of at least 20" in shown[0]
     assert "/figures/contrasts.svg" in shown[0]
+
+
+def test_it_is_told_how_many_images_lists_share(site: Path) -> None:
+    study = write_study(site, STUDY.replace('["list.csv"]', '["list.csv", "more.csv"]'))
+    pd.DataFrame({"image": [f"train{n:02}.png" for n in (0, 3, 6, 9)], "exemplar": [1, 0, 1, 1]}).to_csv(
+        site / "more.csv", index=False
+    )
+    assert lists_alike(plan_study(study, site / "two")) == [
+        "Images in both of two lists, of those in either (Jaccard): 0.25. Only lists of cross-fittings of their own "
+        "are independent."
+    ]
+    assert lists_alike(plan_study(write_study(site), site / "one")) == []
 
 
 def test_a_frozen_study_is_not_changed(site: Path) -> None:
