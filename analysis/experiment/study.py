@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.columns import Column
-from analysis.durable import sha256_file, sha256_of_all, write_whole
+from analysis.durable import sha256_bytes, sha256_file, sha256_of_all, write_whole
 from analysis.experiment.drawing import matched_set
 from analysis.experiment.plan import Job, Plan, freeze, one_network
 from analysis.frames import IGNORED
@@ -89,7 +89,7 @@ def load_study(path: Path) -> StudySpec:
 
 
 def plan_study(path: Path, folder: Path) -> Plan:
-    """Draw the random sets, write the files of the arms, and freeze the experiment.
+    """Draw the random sets, freeze the experiment, and write the files of its arms.
 
     Raises
     ------
@@ -114,18 +114,22 @@ def plan_study(path: Path, folder: Path) -> Plan:
     made = list(_arms(study, spec.data.classes, train, lists, folder))
     jobs = [
         Job(arm, seed, one_network(spec, seed, (0.0,), **({} if file is None else {kind: file})))
-        for arm, seed, kind, file in made
+        for arm, seed, kind, file, _ in made
     ]
+    amended = {file: content for *_, file, content in made if file is not None}
     files = {f"labels_{role}": split.sha256 for role, split in splits.items()}
     files |= {f"list-{n}": sha256_file(Path(file)) for n, file in enumerate(study.lists)}
-    files["arms"] = sha256_of_all({file.name: sha256_file(file) for *_, file in made if file is not None})
+    files["arms"] = sha256_of_all({file.name: sha256_bytes(content) for file, content in amended.items()})
     choices = {k: v for k, v in plain(study).items() if k not in ("name", "spec", "lists", "better_labels")}
     said = {
         "kind": KIND, "name": study.name, "synthetic": data.synthetic,
         "images": {"count": len(train.images)},
         "choices": {**choices, "lists": len(lists), "sizes": [len(rows) for rows in lists]}, "digests": files,
     }  # fmt: skip
-    return freeze(folder, said, jobs)
+    plan = freeze(folder, said, jobs)  # first: what another experiment refuses leaves its arms as they are
+    for file, content in amended.items():
+        write_whole(file, content)
+    return plan
 
 
 def listed(train: Split, file: Path) -> NDArray[np.int64]:
@@ -139,13 +143,13 @@ def listed(train: Split, file: Path) -> NDArray[np.int64]:
 
 def _arms(
     study: StudySpec, classes: tuple[str, ...], train: Split, lists: list[NDArray[np.int64]], folder: Path
-) -> Iterator[tuple[str, int, str, Path | None]]:
-    """Give arm, seed, the key of [train] and its file for each network, all of a seed together."""
+) -> Iterator[tuple[str, int, str, Path | None, bytes]]:
+    """Give arm, seed, the key of [train], its file and what is in it for each network, all of a seed together."""
     if study.better_labels:
         better, known = relabelled(train, study.better_labels, classes)
     for number in range(study.seeds):
         seed, chosen = study.first_seed + number, lists[number % len(lists)]
-        yield BASELINE, seed, "", None
+        yield BASELINE, seed, "", None, b""
         for action in study.actions:
             wanted, pool = chosen, np.arange(len(train.images))
             if action == "relabel":
@@ -165,5 +169,4 @@ def _arms(
                 else:
                     names, kind = names.assign(weight=WEIGHTS[action]), "sample_weights"
                 file = folder / "arms" / f"{arm}_seed-{seed}.csv"
-                write_whole(file, names.to_csv(index=False).encode())
-                yield arm, seed, kind, file
+                yield arm, seed, kind, file, names.to_csv(index=False).encode()
