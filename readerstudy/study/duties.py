@@ -18,8 +18,9 @@ from readerstudy.accounts.access import has_opened_run, knows_run, may_open_runs
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
+from readerstudy.cases.selectors import share_pixels
 from readerstudy.study.models import Membership, Reader, Role, Study
-from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
 
 IN_OTHER_HANDS = {
     "invitation.accepted": "took the role up by an invitation, whose link others could read",
@@ -235,3 +236,17 @@ def has_looked(study: Study, person: User) -> bool:
     The trail tells it: cases that were replaced may come again.
     """
     return _events(study, kind="image.signed_off", actor=person).exists()
+
+
+def refuse_groups_seen(study: Study, person: User) -> None:
+    """Raise NotThisPersonError for anyone who has, or had, a role in an unblinded study of what may be the same images.
+
+    Its cases can be looked through there, each with its group.
+    """
+    left = Event.objects.filter(kind="study.role_ended", subject=str(person.pk)).values("study")
+    roles = Q(memberships__person=person) | Q(key__in=left)
+    unblinded = Study.objects.filter(roles, unblinded_at__isnull=False).values_list("key", flat=True)
+    if share_pixels([study.key], unblinded):
+        raise NotThisPersonError(
+            f"{person} could see the groups of the same, or maybe the same, images in an unblinded study"
+        )

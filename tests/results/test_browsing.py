@@ -16,9 +16,10 @@ from readerstudy.cases.selectors import frame_bytes
 from readerstudy.results.browsing import browsed, chosen, told, why_shut
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
+from readerstudy.study.design.drafts import draw_again
 from readerstudy.study.duties import add_member
-from readerstudy.study.models import Role, Study
-from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.models import Membership, Role, Study
+from readerstudy.study.people.members import end_role, enrol_reader
 from readerstudy.study.phases import NotThisPersonError
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
 from readerstudy.study.protocol.questions import Level, Question
@@ -203,9 +204,26 @@ def test_whoever_could_look_at_the_groups_does_not_read_the_same_pixels(opened: 
     """Charlie has a role in the unblinded study, Bob has read in it and saw no group."""
     draft = other_study(opened, "draft")
     add_member(study=opened.study, person=opened.charlie, role=Role.STATISTICIAN, actor=opened.alice)
-    with pytest.raises(NotThisPersonError, match="can see the groups of the same"):
+    with pytest.raises(NotThisPersonError, match="could see the groups of the same"):
         enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
     enrol_reader(study=draft, person=opened.bob, actor=opened.alice)
+    member = Membership.objects.get(study=opened.study, person=opened.charlie)
+    end_role(study=opened.study, member=member.pk, actor=opened.alice)
+    with pytest.raises(NotThisPersonError, match="could see the groups of the same"):
+        enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
+
+
+def test_images_whose_groups_a_reader_could_see_do_not_take_the_place_of_others(opened: Stock) -> None:
+    draft = other_study(opened, "draft")
+    add_member(study=opened.study, person=opened.charlie, role=Role.STATISTICIAN, actor=opened.alice)
+    frame = Frame.objects.filter(study=draft.key)
+    digest = frame.get().pixels_sha256
+    frame.update(pixels_sha256="0" * 64)
+    enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
+    draw_again(draft, opened.alice)
+    frame.update(pixels_sha256=digest)
+    with pytest.raises(NotThisPersonError, match="could see the groups"):
+        draw_again(draft, opened.alice)
 
 
 def test_practice_cases_in_common_shut_nothing(opened: Stock) -> None:

@@ -10,6 +10,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.refusals import RefusedError
+from readerstudy.study import duties
 from readerstudy.study.design.estimand import with_estimand
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import other_practice
@@ -145,7 +146,7 @@ def draw_again(study: Study, actor: User | None) -> None:
 
     Raises
     ------
-    StudyError: an order cannot be drawn.
+    StudyError: an order cannot be drawn, or a reader could see the groups of images that took the place of others.
     """
     readers = list(study.readers.order_by("pseudonym"))
     if not readers or not Case.objects.filter(study=study.key).exists():
@@ -154,6 +155,7 @@ def draw_again(study: Study, actor: User | None) -> None:
         table.objects.filter(study=study).delete()
     try:
         for reader in readers:
+            duties.refuse_groups_seen(study, reader.person)
             reader.study, reader.order_seed, reader.order_algorithm = study, new_seed(), ALGORITHM
             reader.save(update_fields=["order_seed", "order_algorithm"])
             draw_for(reader)

@@ -17,7 +17,6 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case as ImageCase
-from readerstudy.cases.selectors import share_pixels
 from readerstudy.study import duties
 from readerstudy.study.models import Assignment, Membership, Rating, Reader, ReadingSession, Role, Study
 from readerstudy.study.orders import drawing
@@ -169,11 +168,7 @@ def _refuse_unblinded(study: Study, person: User) -> None:
         raise NotThisPersonError(f"{person} has looked at the images of this study for names")
     if knows_run(person, study.run_id):
         raise NotThisPersonError(f"{person} can see where cases come from and so cannot read them blind")
-    unblinded = Study.objects.filter(memberships__person=person, unblinded_at__isnull=False)
-    if share_pixels([study.key], [each.key for each in unblinded]):
-        raise NotThisPersonError(
-            f"{person} can see the groups of the same, or maybe the same, images in an unblinded study"
-        )
+    duties.refuse_groups_seen(study, person)
 
 
 def _check_place_is_free(study: Study, left: Reader) -> None:
