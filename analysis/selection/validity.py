@@ -35,8 +35,10 @@ SPLITS = 20
 
 BEYOND = 18
 """Splits in which pruning's cut is lower, from which a list is said to exceed seed noise (judgement). Where the second
-networks were only other seeds, 5 % of simulated runs of 4 seeds reached it, 2 % of 6, none of 30 (60 runs each, 1,000
-images of 20 classes)."""
+networks were only other seeds, a third of simulated runs of 2 seeds reached it, 5 to 13 % of 4, 2 % of 6, none of 30
+(60 to 120 runs each, 1,000 images of 20 classes)."""
+FEWEST_SEEDS = 6
+"""Seeds from which it is said (judgement): fewer have too few different halves."""
 
 SMALLEST_SCORE = 1e-6
 """Scores nearer to 0 or 1 count as this near when their log odds are taken."""
@@ -90,10 +92,10 @@ def noise_floor(run: Run, *, criterion: str, pair: tuple[str, str], fraction: fl
     -------
     splits; floor, beyond: mean agreement of the images, dense with dense and dense with pruned, mean over the splits;
     floor_cut, beyond_cut: the same of the highest agreement of an exemplar; lower: in how many splits pruning's cut is
-    the lower one; floor_shared: share of the exemplars of dense A and pruned B that dense A and dense B give too.
-    Without two seeds all are None.
+    the lower one; floor_shared: share of the exemplars of dense A and pruned B that dense A and dense B give too;
+    seeds: their number. Without two seeds all but the first are None.
     """
-    columns = ("floor", "beyond", "floor_cut", "beyond_cut", "lower", "floor_shared")
+    columns = ("floor", "beyond", "floor_cut", "beyond_cut", "lower", "floor_shared", "seeds")
     half = len(run.seeds) // 2
     if half < 1:
         return {"splits": 0, **dict.fromkeys(columns)}
@@ -112,8 +114,8 @@ def noise_floor(run: Run, *, criterion: str, pair: tuple[str, str], fraction: fl
         shared = both / max(len(found[1].images), 1)
         rows.append((np.nanmean(floor), np.nanmean(beyond), *cuts, cuts[1] < cuts[0], shared))
     means = np.array(rows, dtype=float).mean(axis=0)
-    row = dict(zip(columns, means.tolist(), strict=True))
-    return {"splits": SPLITS, **row, "lower": round(SPLITS * row["lower"])}
+    row = dict(zip(columns[:-1], means.tolist(), strict=True))
+    return {"splits": SPLITS, **row, "lower": round(SPLITS * row["lower"]), "seeds": len(run.seeds)}
 
 
 def validity_rows(run: Run, *, criterion: str, fraction: float, reference: str = "") -> list[Row]:
@@ -138,12 +140,13 @@ def validity_words(row: Row, floor: Row | None = None) -> str:
     nets = "pruned networks" if condition.level else f"networks of {condition.name}"
     alone = "likeness" if row["correlation"] is not None else "no_likeness"
     noise = floor if floor and floor["splits"] else {}
+    few = noise.get("seeds", FEWEST_SEEDS) < FEWEST_SEEDS
     told = {
         row["verdict"] or "unknown": True,
         alone: row["verdict"],
         "spread": None not in (row["spread"], row["ap_above"]),
         "noise": noise,
-        "exceeds" if noise.get("lower", 0) >= BEYOND else "within": noise,
+        "few_seeds" if few else "exceeds" if noise.get("lower", 0) >= BEYOND else "within": noise,
     }
     values = row | noise | {"nets": nets, "at": _at(condition), "share": 100 * noise.get("floor_shared", 0)}
     return " ".join(_SAID[name].format_map(values) for name, there in told.items() if there)

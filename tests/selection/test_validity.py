@@ -152,11 +152,14 @@ def test_damage_beyond_the_noise_of_training_is_told_from_it(tmp_path: Path) -> 
     assert pruned["lower"] == 20
     assert pruned["beyond"] < pruned["floor"]
     nothing = ensemble(tmp_path / "same", mix=1.0, noise=0.02)
+    assert pruned["seeds"] < 6
+    found = {"condition": "0.90", "verdict": "valid", "correlation": 0.2, "by_constant": 1, "exemplars": 20,
+             "spread": None, "ap_above": None}  # fmt: skip
+    assert "fewer than 6 seeds cannot tell" in validity_words(found, pruned)
+    pruned = pruned | {"seeds": 6}
     same = noise_floor(nothing, criterion="spearman", pair=PAIR, fraction=0.05, seed=1)
     assert same["lower"] < 20
     assert same["beyond"] == pytest.approx(same["floor"], abs=0.02)
-    found = {"condition": "0.90", "verdict": "valid", "correlation": 0.2, "by_constant": 1, "exemplars": 20,
-             "spread": None, "ap_above": None}  # fmt: skip
     share = f"the two lists share {100 * pruned['floor_shared']:.0f} %."
     for floor, said, unsaid in (
         (
@@ -170,7 +173,7 @@ def test_damage_beyond_the_noise_of_training_is_told_from_it(tmp_path: Path) -> 
             "in 17 of 20 splits, where without any effect it would be in up to half",
             "more than",
         ),
-        (same, "nothing here exceeds seed noise.", "more than"),
+        (same | {"seeds": 6}, "that does not tell the list from seed noise.", "more than"),
     ):
         words = validity_words(found, floor)
         assert said in words
