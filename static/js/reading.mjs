@@ -149,8 +149,9 @@ function run(command, byKey) {
   if (verb) verb(command.value ?? 0);
   else act(viewer, command);
   if (!DRAWING.includes(command.name)) return;
+  if (!viewer.board.tool) return; // put down, maybe by an answer: the focus stays where it is
   viewer.canvas.focus();
-  if (byKey && viewer.board.tool) viewer.edit((it) => it.moveCursor(0, 0));
+  if (byKey) viewer.edit((it) => it.moveCursor(0, 0));
 }
 
 document.addEventListener("keydown", (event) => {

@@ -170,9 +170,11 @@ def test_a_mark_can_be_drawn_only_while_it_is_asked_for(room: Page, kind_reader:
     press(room, "e")
     expect(cross).to_have_count(1)
     expect(ellipse).to_have_attribute("aria-pressed", "true")
-    press(room, "y")
+    yes = room.get_by_role("radio", name="Yes").first
+    yes.check()
     expect(ellipse).to_be_hidden()
     expect(cross).to_have_count(0)
+    expect(yes).to_be_focused()
     expect(room.locator('.tools [data-tool="rectangle"]')).to_be_visible()
     press(room, "e")
     expect(room.locator("#form-note")).to_have_text("No question asks for a mark of this kind.")
