@@ -101,7 +101,7 @@ def initial_of(protocol: Protocol, cases: int, ratio: int = 0) -> dict[str, Any]
         "ratio": ratio,
         "design": protocol.design,
         "readers": max(2, protocol.planned_readers),
-        "cases": min(400, max(4, cases)),
+        "cases": min(400, max(6, cases)),
         "blocks": protocol.reading_blocks,
         "anchors": min(protocol.anchor_cases, cases),
         "endpoint": endpoint.name,

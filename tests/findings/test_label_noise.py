@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from django.core.management import call_command
 
+from analysis.durable import sha256_file
 from analysis.errors import RefusedError
 from analysis.findings.precision import FindingsError
 from analysis.frames import IGNORED
@@ -49,6 +50,14 @@ def test_a_file_tells_some_classes_of_some_images(run: Path, tmp_path: Path) -> 
     with pytest.raises(FindingsError, match="expected images and classes of"):
         better_labels(read, tmp_path / "none.csv")
     assert better_labels(read) is None
+    pd.DataFrame({"image": names[:1], "Either": [1]}).to_csv(run / "experts.csv", index=False)
+    several = {"data": {"expert_classes": [f"Either={RUN_CLASSES[0]}|{RUN_CLASSES[1]}"]}}
+    retold(
+        run,
+        tables=read.provenance["tables"] | {"experts.csv": sha256_file(run / "experts.csv")},
+        spec=several,
+    )
+    assert better_labels(read_run(run)) is None  # a finding of several classes says nothing of one
 
 
 def test_names_of_better_labels_join_and_rows_that_contradict_are_refused(run: Path, tmp_path: Path) -> None:

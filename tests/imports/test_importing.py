@@ -18,6 +18,7 @@ from analysis.frames import METRICS, check_table
 from analysis.imports.errors import PredictionsError
 from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
+from analysis.imports.readers import _from_frame
 from analysis.selection import read_run
 from analysis.selection.exemplars import find_exemplars
 from analysis.sweep.errors import DataError
@@ -290,6 +291,14 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path, labels: Path, cell: s
     frame.to_csv(path, index=False)
     why = refused(folder, labels, tmp_path / "run")
     assert f"row 4, column '{name}': expected a number such as 0.5, got '{cell}'" in why
+
+
+def test_an_empty_cell_of_text_is_named(tmp_path: Path) -> None:
+    """As Parquet has them."""
+    with pytest.raises(
+        PredictionsError, match=r"row 1, column 'Mass': expected a number such as 0\.5, got ''"
+    ):
+        _from_frame(pd.DataFrame({"Mass": [None, "x"]}), "id")
 
 
 def test_predictions_whose_ending_is_written_otherwise_are_told_of(tmp_path: Path, labels: Path) -> None:

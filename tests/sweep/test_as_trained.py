@@ -136,7 +136,7 @@ def nothing(n_classes):
     return None
 
 
-part = partial(build)
+part = partial(nn.Linear, 4)
 '''
 FACTORY = "factory:my_own_nets:build"
 

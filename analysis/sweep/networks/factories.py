@@ -58,8 +58,10 @@ def source_digest(architecture: str) -> str:
     if not architecture.startswith(FACTORY):
         return ""
     function = _function(architecture)
-    defined = getattr(function, "func", function).__module__  # func: of a functools.partial
-    return sha256_file(Path(inspect.getfile(sys.modules[defined])))
+    # What is no function or class itself, as a functools.partial, is what its module makes it.
+    written = inspect.isfunction(function) or inspect.isclass(function)
+    module = sys.modules[architecture.removeprefix(FACTORY).partition(":")[0]]
+    return sha256_file(Path(inspect.getfile(function if written else module)))
 
 
 def allowed(module: str) -> bool:
