@@ -100,7 +100,7 @@ class Plan:
         except asking.EndpointError as error:
             raise StatsError(str(error)) from error
         if not 0 < self.alpha <= 0.5:  # the interval of an equivalence is at 1 - 2 alpha
-            raise StatsError(f"expected a level between 0 and 0.5, got {self.alpha}")
+            raise StatsError(f"expected a level above 0 and up to 0.5, got {self.alpha}")
 
     def as_row(self) -> dict[str, Any]:
         """Return plain values for results.json."""
