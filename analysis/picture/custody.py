@@ -10,7 +10,6 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import uniform_filter
 
 from analysis.picture.presentation import weighed
 
@@ -55,7 +54,7 @@ def fine_structure(picture: NDArray[np.uint8], side: int, wide: int) -> NDArray[
     blocks = np.asarray(whole.resize((side, side), Image.Resampling.BOX), dtype=np.float64)
     # Ranks forget brightness, contrast and window.
     ranks = np.argsort(np.argsort(blocks, axis=None, kind="stable"), kind="stable").reshape(blocks.shape)
-    fine: NDArray[np.float64] = ranks - uniform_filter(ranks.astype(np.float64), wide, mode="nearest")
+    fine = ranks - _blurred(ranks.astype(np.float64), wide)
     fine -= fine.mean()
     length = float(np.linalg.norm(fine))
     if np.ptp(blocks) == 0 or length == 0:
@@ -87,3 +86,10 @@ def tint(picture: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
     ]
     found = np.append(np.asarray(blocks, dtype=np.float64), PALE * np.sqrt(2) * side)
     return np.asarray(found / np.linalg.norm(found))
+
+
+def _blurred(table: NDArray[np.float64], wide: int) -> NDArray[np.float64]:
+    margin = wide // 2
+    padded = np.pad(table, margin, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (wide, wide))
+    return np.asarray(windows.mean(axis=(2, 3)))
