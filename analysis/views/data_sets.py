@@ -30,6 +30,16 @@ from analysis.views.guards import answers_scripts, box_of, page
 PICTURES = 12
 """So many images are shown of a data set before it is registered."""
 
+NOT_ASKED = {
+    "columns": "Own column headings",
+    "readers": "Rule for several readers",
+    "expert_labels": "Labels from experts",
+    "expert_classes": "Classes of the experts' columns",
+    "head": "Head: training positives above",
+    "tail": "Tail: training positives below",
+}
+"""What a command can say of a data set and the form does not ask for."""
+
 
 @page()
 def data_sets(request: HttpRequest) -> HttpResponse:
@@ -42,7 +52,7 @@ def data_set(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one data set: its splits, its classes, what was noticed, and what was made with it."""
     found = get_object_or_404(DataSet, slug=slug)
     runs = Run.objects.filter(data_set=found, same_as__isnull=True)
-    called = {name: field.label for name, field in DataSetForm(roots=()).fields.items()}
+    called = {name: field.label for name, field in DataSetForm(roots=()).fields.items()} | NOT_ASKED
     called.pop("classes")
     section = [(called[name], value) for name, value in found.section.items() if name in called]
     context = {"data_set": found, "runs": runs, "ensembles": found.ensembles.all(), "section": section}

@@ -69,8 +69,8 @@ def test_an_epoch_that_was_not_validated_and_a_training_that_has_just_begun(tmp_
         (OURS.replace("\n2,", "\n1,"), "expected epochs as whole numbers from 1, each once"),
         (OURS.replace("\n2,", "\n2.5,"), "expected epochs as whole numbers from 1, each once"),
         (PUBLISHED.replace("2,train", "1,train"), "expected epochs as whole numbers from 1, each once"),
-        (OURS + "4,1,1,1,1,1,1,1\n", "expected a history of a training"),
-        ("", "expected a history of a training"),
+        (OURS + "4,1,1,1,1,1,1,1\n", "expected a CSV file in UTF-8"),
+        ("", "expected a CSV file in UTF-8"),
         ("\0" * 50, "expected"),
     ],
 )

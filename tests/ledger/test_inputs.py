@@ -107,6 +107,6 @@ def test_a_checkpoint_that_is_a_link_to_outside_is_refused(inputs: Inputs) -> No
 def test_a_preview_says_how_many_pictures_are_in_colour_and_shows_them_so(inputs: Inputs) -> None:
     Image.new("RGB", (40, 40), (200, 10, 40)).save(inputs.root / "images" / "00000001_000.png")
     seen = examine(slug="tiny", section=inputs.section, roots=inputs.roots, pictures=100)
-    assert seen.colours == "15 grey, 1 in colour"
+    assert seen.colours == "16 of 16: 15 grey, 1 in colour"
     shown = dict(seen.pictures)["00000001_000.png"]
     assert shown[0, 0].tolist() == [200, 10, 40]

@@ -57,7 +57,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(
     monkeypatch.setattr(release, "ROOT", tmp_path)
     for name, text in {**TEXTS, "CHANGELOG.md": LOG, ".gitignore": "dist/\n"}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    release.git("init", "--quiet")
+    release.git("init", "--quiet", "--initial-branch", "main")
     release.git("-c", "user.name=a", "-c", "user.email=a@example.org", "add", ".")
     release.git(
         "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message", "first"

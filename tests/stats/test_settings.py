@@ -68,7 +68,7 @@ def test_settings_are_what_the_analysis_was_made_with(tmp_path, stored):
         ("groups", '"PIE"', "as groups"),
         ("primary_method", "{}", "primary_method: expected a text"),
         ("primary_method", '"best"', "expected a primary method"),
-        ("alpha", "2", "between 0 and 1"),
+        ("alpha", "2", "above 0 and up to 0.5"),
         ("alpha", "NaN", "alpha: expected a number"),
         ("multiplicity", '"bonferroni"', "expected multiplicity of"),
         ("shortest_s", "-1", "null or seconds"),

@@ -1,6 +1,7 @@
 """One way for every list: search, order, pages; what is not offered in the address changes nothing."""
 
 import re
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from analysis.models import DataSet, Run
+from analysis.sweep.data_spec import DataSpec
+from analysis.views.data_sets import NOT_ASKED
+from analysis.views.forms import DataSetForm
 from readerstudy import lists
 from readerstudy.study.models import Assignment, Membership, Rating, Reader, Study
 from readerstudy.study.people.members import readers_of
@@ -148,7 +152,10 @@ def test_a_data_set_is_told_in_words(stock: Stock) -> None:
     assert "<dt>Test labels</dt>" in page
     assert "<dt>Column of the image names</dt>" in page
     assert "labels_test" not in page
-    assert "<dt>readers</dt>" in page, "what the form does not ask for is told as it is called"
+    assert "<dt>Rule for several readers</dt>" in page, "what the form does not ask for is told too"
+    assert set(NOT_ASKED) | set(DataSetForm(roots=()).fields) >= {each.name for each in fields(DataSpec)} - {
+        "name"
+    }
 
 
 def test_every_tab_of_a_study_has_one_head(stock: Stock) -> None:

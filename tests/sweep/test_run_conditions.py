@@ -61,7 +61,8 @@ def test_a_run_compares_methods_and_networks(tiny):
     assert read.removed["0.90"] < 0.9
     assert 0 < read.removed["half"] <= 0.5 * own / whole
     small = sum(parameter.numel() for parameter in build_classifier(STUDENT, 20, device="meta").parameters())
-    assert read.removed["student"] == pytest.approx(1 - small / whole, abs=1e-4)
+    assert small > whole
+    assert "student" not in read.removed  # a larger network has no share of the reference removed
     metrics = pd.read_csv(tiny.out / "metrics.csv")
     assert list(dict.fromkeys(metrics["condition"])) == list(read.conditions)
     assert metrics.loc[metrics["condition"] == "int8", "sparsity"].isna().all()
