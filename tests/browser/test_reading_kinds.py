@@ -186,17 +186,26 @@ def nothing_overflows(page: Page) -> None:
     for width in (1280, 1366, 1440, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         # Against the rail's own edge: an overflow may have scrolled the whole page aside.
-        over, edge = page.evaluate(
+        over, edge, broken = page.evaluate(
             """() => {
               const edge = document.querySelector(".rail").getBoundingClientRect().right;
               const over = [...document.querySelectorAll(".rail *")]
                 .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > edge)
                 .map((each) => each.id || each.className || each.tagName);
-              return [over, edge];
+              const broken = [...document.querySelectorAll(".rail .button")]
+                .filter((each) => each.checkVisibility() && /^\\w+$/.test(each.textContent.trim()))
+                .filter((each) => {
+                  const word = document.createRange();
+                  word.selectNodeContents(each);
+                  return new Set([...word.getClientRects()].map(({ top }) => top)).size > 1;
+                })
+                .map((each) => each.textContent.trim());
+              return [over, edge, broken];
             }"""
         )
         assert edge == width
         assert over == [], width
+        assert broken == [], width
     assert before is not None
     page.set_viewport_size(before)
 
