@@ -11,7 +11,15 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.accounts.models import User
@@ -30,7 +38,18 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Start the browser, which waits as long as a machine that others use too may take; no test is about time."""
+    expect.set_options(timeout=30_000)
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    make = browser.new_context
+
+    def patient(**choices: Any) -> BrowserContext:
+        context = make(**choices)
+        context.set_default_navigation_timeout(120_000)
+        context.set_default_timeout(60_000)
+        return context
+
+    browser.new_context = patient  # type: ignore[method-assign]
     yield browser
     browser.close()
 

@@ -76,9 +76,7 @@ def hall(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     provenance.write_text(json.dumps(json.loads(provenance.read_text()) | {"terms": TERMS}))
     (site.home / "case-sets").mkdir()
     shutil.move(made.folder, site.home / "case-sets" / "chests")
-    expect.set_options(timeout=20_000)  # a machine that others use too
     yield Hall(browser, site, f"http://{site.serve()}", made)
-    expect.set_options(timeout=5_000)
     site.stop()
 
 

@@ -94,9 +94,7 @@ def place(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     )  # fmt: skip
     server.ready = lambda: _answers(f"http://127.0.0.1:{port}/healthz/")
     server.start_in(BASE, site.environment)
-    expect.set_options(timeout=30_000)  # a machine that others use too
     yield Place(browser, server.url, folder)
-    expect.set_options(timeout=5_000)
     server.stop()
 
 
