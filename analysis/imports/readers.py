@@ -114,10 +114,10 @@ def _from_frame(frame: pd.DataFrame, id_column: str) -> Predictions:
     }
     for name in frame.columns:
         if frame[name].dtype.kind not in "fi":
-            texts = frame[name].astype(str).fillna("")
-            row = int(pd.to_numeric(texts, errors="coerce").isna().to_numpy().argmax())
+            texts = [*frame[name].astype(str).fillna(""), ""]  # the last for a table without rows
+            row = int(pd.to_numeric(pd.Series(texts), errors="coerce").isna().to_numpy().argmax())
             raise PredictionsError(
-                f"row {row + 1}, column {str(name)!r}: expected a number such as 0.5, got {texts.iloc[row][:80]!r}; if "
+                f"row {row + 1}, column {str(name)!r}: expected a number such as 0.5, got {texts[row][:80]!r}; if "
                 f"the column holds the names of the images, name it by --id-column"
             )
     columns = tuple(str(name) for name in frame.columns)

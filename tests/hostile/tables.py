@@ -224,7 +224,7 @@ def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
     for name, row in {
         "an arm of 2": usual.replace(",1,p1", ",2,p1"), "an arm that is a formula": usual.replace(",1,p1", ",=1,p1"),
         "a quality of 9": usual.replace(",3,3,", ",9,3,"), "a quality of 3.5": usual.replace(",3,3,", ",3.5,3,"),
-        "an infinite time": usual.replace("9.5", "inf"), "a negative time": usual.replace("9.5", "-1"),
+        "an infinite time": usual.replace("9.5", "inf"), "a time in words": usual.replace("9.5", "soon"),
         "presentation 0": usual.replace("b1,1", "b1,0"), "no reader": usual.replace("r1", ""),
         "one rating twice": f"{usual}\n{usual.replace(',3,3,', ',3,4,')}",
         "a case in both arms": f"{usual}\n{usual.replace(',1,p1', ',0,p1').replace('r1', 'r2')}",
