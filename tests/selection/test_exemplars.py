@@ -24,6 +24,11 @@ def test_by_hand() -> None:
     assert "constant scores" in found.undefined["reason"][0]
 
 
+def test_plain_lists_are_taken_too() -> None:
+    found = find_exemplars(NAMES, DENSE.tolist(), PRUNED.tolist(), fraction=0.4, seed=None)  # type: ignore[arg-type]
+    assert found.images == ["d", "b"]
+
+
 def test_a_tie_goes_to_either_by_lot_and_the_names_say_nothing() -> None:
     """Over 400 seeds b and c come in about equally often: 200 and 4 standard deviations of 10."""
     came = [find_exemplars(NAMES, DENSE, PRUNED, fraction=0.4, seed=seed).images for seed in range(400)]

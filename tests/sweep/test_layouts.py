@@ -1,7 +1,9 @@
 """Published data sets come in as they are: labels, splits, views, sexes, ages, patients and studies by hand."""
 
+import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.frames import IGNORED
@@ -111,6 +113,21 @@ def test_chexpert(tmp_path: Path) -> None:
     )
     bare = spec_of(tmp_path, "chexpert", labels_test="train.csv", blank="negative")
     assert "row 2, column 'Cardiomegaly': expected 0 or 1, got '-1.0'; [data] uncertain =" in refusal(bare)
+
+
+def test_chexpert_without_columns_of_people(tmp_path: Path) -> None:
+    """As the labels of its test split are published: paths and classes alone."""
+    table = pd.read_csv(io.StringIO(published.CHEXPERT), dtype=str, keep_default_na=False)
+    write(
+        tmp_path,
+        groundtruth=table.drop(columns=["Sex", "Age", "Frontal/Lateral", "AP/PA"]).to_csv(index=False),
+    )
+    data = spec_of(tmp_path, "chexpert", labels_test="groundtruth.csv", uncertain="ignore", blank="negative")
+    split = read_split(data.labels_test, data, "test")
+    assert len(split.images) == len(table)
+    people = read_people(split.images, data)
+    assert people.frame.reindex(columns=["sex", "age", "view"]).isna().all().all()
+    assert people.frame["patient"].str.fullmatch("patient[0-9]{5}").all()
 
 
 def test_mimic_cxr(tmp_path: Path) -> None:
