@@ -245,8 +245,8 @@ def refuse_groups_seen(study: Study, person: User) -> None:
     """
     left = Event.objects.filter(kind="study.role_ended", subject=str(person.pk)).values("study")
     roles = Q(memberships__person=person) | Q(key__in=left)
-    unblinded = Study.objects.filter(roles, unblinded_at__isnull=False).values_list("key", flat=True)
-    if share_pixels([study.key], unblinded):
+    unblinded = Study.objects.filter(roles, unblinded_at__isnull=False)
+    if share_pixels([study.key], [each.key for each in unblinded]):
         raise NotThisPersonError(
             f"{person} could see the groups of the same, or maybe the same, images in an unblinded study"
         )
