@@ -81,12 +81,11 @@ def test_few_rows_need_no_search(stock: Stock) -> None:
 
 
 def test_the_order_of_readers_tells_no_hour(stock: Stock) -> None:
-    """Both read today, the second first: by the day of the last answer neither comes before the other."""
-    for reader in (stock.readers[1], stock.readers[0]):
+    """Both read on one day, the first nine minutes earlier: by the last day neither comes before the other."""
+    noon = timezone.localtime().replace(hour=12)
+    for reader, ago in ((stock.readers[1], 0), (stock.readers[0], 9)):
         read_all(reader)
-    Rating.objects.filter(assignment__reader=stock.readers[0]).update(
-        saved_at=timezone.now() - timedelta(minutes=9)
-    )
+        Rating.objects.filter(assignment__reader=reader).update(saved_at=noon - timedelta(minutes=ago))
     ordered = [list(readers_of(stock.study).order_by(by, "pk")) for by in ("last_day", "-last_day")]
     assert [reader.pseudonym for reader in ordered[0]] == ["R01", "R02"]
     assert ordered[0] == ordered[1]
