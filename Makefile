@@ -16,7 +16,7 @@ ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/fau
 OF_RULES := tests/accounts tests/audit tests/blinding tests/identity tests/cases tests/caseset tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo wheel release phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint lock resolve bench bench-reading docs format serve doctor setup clean-demo python
+.PHONY: help demo wheel release phantom-study test test-long coverage mutants test-servers drill load fuzz audit sbom lint lock resolve bench bench-reading docs format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -25,8 +25,11 @@ demo: $(STAMP)  ## make a phantom study from end to end and serve it at http://l
 	$(PY) manage.py demo $(if $(PORT),--port $(PORT))
 
 # Compiled modules are kept even where Python is told not to: hundreds of processes would compile each one anew.
-test: $(DEV_STAMP)  ## run every test that this machine allows, and name what was skipped
-	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal
+test: $(DEV_STAMP)  ## run the tests that take less than two seconds each, and name what was skipped
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal -m "not drill and not servers and not long"
+
+test-long: $(DEV_STAMP)  ## the longer ones: in a browser, whole sweeps, whole studies, whole sites
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal -m "long and not drill and not servers"
 
 coverage: $(DEV_STAMP)  ## lines and branches of the safety rules that no test takes
 	$(PY) -m coverage run -m pytest -q $(OF_RULES)

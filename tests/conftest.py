@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import long
 from tests.servers.process import installed
 
 pytest_plugins = ["tests.site", "tests.servers.fixtures"] if find_spec("django") else []
@@ -52,10 +53,17 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.set_threshold(20_000, 20, 20)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what the machine cannot do; each reason begins with the marker, so that a script can count it."""
+    """Skip what the machine cannot do; each reason begins with the marker, so that a script can count it.
+
+    Long tests get their marker here, before pytest looks at what `-m` asks for.
+    """
     gpu = None
+    names = long.names()
     for item in items:
+        if item.get_closest_marker("browser") or item.nodeid.split("[")[0] in names:
+            item.add_marker("long")
         if item.get_closest_marker("browser") and chromium() is None:
             item.add_marker(
                 pytest.mark.skip(reason="[browser] no Chromium; apt install chromium, or set CHROMIUM")
