@@ -171,8 +171,8 @@ def join(
     for row in left:
         for find in ways:
             if places := find(theirs, ours.names[row]):
-                place = places[0]
                 _refuse_two(f"expected one match for {wanted.said(row)}, got", held, places)
+                (place,) = places
                 back = find(ours, theirs.names[place])
                 _refuse_two(f"expected one image for {held.said(place)}, it fits", wanted, back)
                 found[row] = place

@@ -101,7 +101,7 @@ def keep(claim: Unit, *, lease_seconds: float, steps: tuple[str, int, int] | Non
 
     False when the unit is no longer ours or the run was cancelled: stop working, publish nothing.
     """
-    far = dict(zip(BLANK, (steps[0][:30], *steps[1:]), strict=True)) if steps else {}
+    far = {"stage": steps[0][:30], "steps_done": steps[1], "steps_total": steps[2]} if steps else {}
     until = now() + timedelta(seconds=lease_seconds)
     return bool(_ours(claim).filter(run__cancelled_at__isnull=True).update(lease_until=until, **far))
 

@@ -11,6 +11,8 @@ LEDGER = "analysis/services/ledger.py"
 CUSTODY, MATCHING = "analysis/services/custody.py", "analysis/selection/matching.py"
 TWO = "tests/results/test_two_admins.py"
 OBSTACLES = "tests/study/test_obstacles.py"
+BROWSING, DRAFTS = "tests/results/test_browsing.py", "tests/ops/test_drafts.py"
+OPEN = "tests/results/test_open_key.py"
 RATINGS, DESIGNS = "tests/results/test_ratings.py", "tests/results/test_designs.py"
 STAGES = "tests/study/test_stages.py"
 OUT_OF_TURN = f"{STAGES}::test_a_later_stage_cannot_be_done_first"
@@ -69,8 +71,8 @@ RULES = (
     Rule(
         "visibility", f"{STUDY}/visibility.py", (),
         ("tests/study/test_people.py", "tests/study/test_builder.py", "tests/blinding/test_run_access.py",
-         "tests/study/test_lists.py", "tests/ops/test_drafts.py",
-         "tests/results/test_open_key.py::test_command_says_why_not"),
+         "tests/study/test_lists.py", DRAFTS,
+         f"{OPEN}::test_command_says_why_not"),
     ),
     Rule(
         "transitions", f"{STUDY}/phases.py", (), ("tests/study/test_protocol.py", "tests/study/test_services.py")
@@ -82,14 +84,20 @@ RULES = (
          "tests/study/test_obstacles.py::test_reading_does_not_start_before_a_reader_is_enrolled",
          "tests/study/test_terms.py::test_images_of_patients_are_not_locked_without_terms",
          "tests/study/test_signoff.py::test_no_lock_before_every_image_was_looked_at",
-         "tests/results/test_open_key.py::test_an_opened_key_serves_no_new_study",
-         "tests/results/test_open_key.py::test_a_draft_with_these_cases_is_locked_no_more_once_their_key_is_open"),
+         f"{OPEN}::test_an_opened_key_serves_no_new_study",
+         f"{OPEN}::test_a_draft_with_these_cases_is_locked_no_more_once_their_key_is_open"),
     ),
     Rule(
         "obstacles", f"{STUDY}/design/obstacles.py", (),
         (f"{OBSTACLES}::test_each_design_is_tried_for_every_planned_reader",
          f"{OBSTACLES}::test_cases_that_are_dealt_count_as_they_were_dealt",
-         f"{OBSTACLES}::test_of_one_case_no_share_is_a_repeat",
+         f"{OBSTACLES}::test_of_few_cases_no_small_share_is_a_repeat",
+         f"{OBSTACLES}::test_a_first_window_of_which_cases_were_not_loaded_is_told_once",
+         f"{OBSTACLES}::test_a_study_without_cases_is_not_locked",
+         "tests/study/test_several_images.py::test_a_lock_waits_until_the_protocol_lays_out_what_there_is",
+         f"{DRAFTS}::test_practice_cases_with_other_images_are_refused_and_others_found_before_the_lock",
+         "tests/study/test_terms.py::test_images_of_patients_are_not_locked_without_terms",
+         f"{OPEN}::test_a_draft_with_these_cases_is_locked_no_more_once_their_key_is_open",
          f"{OBSTACLES}::test_a_shown_field_that_a_case_lacks_is_no_part_of_a_lock",
          f"{OBSTACLES}::test_a_share_of_repeats_that_gives_none_is_told_and_not_locked",
          f"{OBSTACLES}::test_the_dead_study_is_refused_and_the_words_lead_out"),
@@ -102,6 +110,8 @@ RULES = (
          "tests/study/test_unblinded.py::test_the_access_log_alone_unblinds",
          "tests/study/test_unblinded.py::test_marked_in_the_protocol_file_on_the_page_and_in_the_report",
          "tests/results/test_openers.py",
+         f"{BROWSING}::test_whoever_could_look_at_the_groups_does_not_read_the_same_pixels",
+         f"{BROWSING}::test_images_whose_groups_a_reader_could_see_do_not_take_the_place_of_others",
          f"{TWO}::test_the_other_is_taken_out_and_comes_back",
          f"{TWO}::test_a_late_admin_is_no_second[by command]",
          f"{TWO}::test_one_admin_at_the_lock_opens_alone_and_a_later_one_changes_nothing",
@@ -112,7 +122,7 @@ RULES = (
     ),
     Rule(
         "key opening", "readerstudy/results/services.py", (),
-        ("tests/results/test_open_key.py", "tests/results/test_approval.py",
+        (OPEN, "tests/results/test_approval.py",
          "tests/results/test_openers.py::test_the_operators_word_holds_until_the_next_link",
          f"{TWO}::test_the_two_open_it_together_either_way_round",
          f"{TWO}::test_who_does_not_count_cannot_ask_and_holds_up_nobody_who_does",
@@ -139,22 +149,18 @@ RULES = (
         "ratings join", "readerstudy/results/values.py", (),
         (f"{RATINGS}::test_ratings_are_the_answers_joined_with_the_key",
          f"{RATINGS}::test_a_pair_of_one_member_is_no_pair", f"{RATINGS}::test_the_last_revision_counts",
-         "tests/results/test_open_key.py::test_nothing_answers_before_the_key_is_open",
-         "tests/results/test_open_key.py::test_a_row_alone_opens_nothing",
+         f"{OPEN}::test_nothing_answers_before_the_key_is_open",
+         f"{OPEN}::test_a_row_alone_opens_nothing",
          f"{DESIGNS}::test_what_a_reader_has_read_are_first_readings",
          f"{DESIGNS}::test_the_time_of_a_reading_is_that_of_all_its_visits[fully crossed]"),
     ),
     Rule(
         "case browser", "readerstudy/results/browsing.py", ("why_shut",),
-        ("tests/results/test_browsing.py",),
-    ),
-    Rule(
-        "groups seen elsewhere", "readerstudy/study/duties.py", ("refuse_groups_seen",),
-        ("tests/results/test_browsing.py",),
+        (BROWSING,),
     ),
     Rule(
         "pixels in common", "readerstudy/cases/selectors.py", ("share_pixels", "_pixels"),
-        ("tests/results/test_browsing.py",),
+        (BROWSING,),
     ),
     Rule(
         "strata", "readerstudy/results/ratings.py", ("_batch", "_rating", "subgroups_frame"),

@@ -7,6 +7,7 @@ Each sentence is listed once, under the first outcome that says it; figures are 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -152,6 +153,13 @@ OUTCOMES: dict[str, Callable[[], Results]] = {
     ),
 }
 
+
+@cache
+def result(name: str) -> Results:
+    """Return an outcome, computed once."""
+    return OUTCOMES[name]()
+
+
 _SENTENCE = re.compile(r"[^\W\d_]\S* \S+ \S+ \S+")
 """Four words or more: shorter cells are names and numbers."""
 
@@ -183,8 +191,8 @@ def _texts(block: object) -> Iterator[str]:
 def drawn() -> str:
     seen: set[str] = set()
     parts = []
-    for name, outcome in OUTCOMES.items():
-        new = [text for text in dict.fromkeys(sentences(outcome())) if text not in seen]
+    for name in OUTCOMES:
+        new = [text for text in dict.fromkeys(sentences(result(name))) if text not in seen]
         seen.update(new)
         parts.append("\n".join([f"== {name}", *new]).replace("\N{NO-BREAK SPACE}", " "))
     return "\n\n".join(parts) + "\n"
@@ -198,8 +206,8 @@ def test_every_sentence_is_one_that_was_read():
 
 def test_no_outcome_claims_what_it_also_denies():
     """Of one question no sentence claims a difference, or a margin kept, while another denies it."""
-    for outcome in OUTCOMES.values():
-        for row in outcome().multiplicity:
+    for name in OUTCOMES:
+        for row in result(name).multiplicity:
             said, p = row["conclusion"], row["p_adjusted"]
             claimed = p is not None and p < row["alpha"]
             hedged = re.search(

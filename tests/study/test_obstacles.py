@@ -189,13 +189,51 @@ def test_a_share_of_repeats_that_gives_none_is_told_and_not_locked(
     assert reader.assignments.filter(presentation=2).count() == 1
 
 
-def test_of_one_case_no_share_is_a_repeat(draft: Stock) -> None:
-    others = Case.objects.filter(study=draft.study.key).order_by("key")[1:]
+@pytest.mark.parametrize(
+    ("cases", "words"),
+    [
+        (1, "of 1 case that is, rounded, none; set no hidden repeats (0 per cent), on the protocol page"),
+        (2, "of 2 cases that is, rounded, none; set at least 26 per cent, or no hidden repeats"),
+        (10, "of 10 cases that is, rounded, none; set at least 6 per cent, or no hidden repeats"),
+    ],
+)
+def test_of_few_cases_no_small_share_is_a_repeat(draft: Stock, cases: int, words: str) -> None:
+    others = Case.objects.filter(study=draft.study.key).order_by("key")[cases:]
     Case.objects.filter(pk__in=list(others.values_list("pk", flat=True))).update(study=uuid4())
-    told = obstacles_of(changed(draft, Protocol(repeat_fraction=0.5, repeat_gap_cases=1)))[0]
-    assert (
-        "of 1 case that is, rounded, none; set no hidden repeats (0 per cent), on the protocol page" in told
+    share = 0.5 if cases == 1 else 0.01
+    told = obstacles_of(changed(draft, Protocol(repeat_fraction=share, repeat_gap_cases=1)))
+    assert words in told[0]
+
+
+def test_a_first_window_of_which_cases_were_not_loaded_is_told_once(draft: Stock) -> None:
+    """Of cases, of practice cases, or of both."""
+    study = changed(draft, Protocol(window_rule="full"))
+    (told,) = (each for each in obstacles_of(study) if "first window" in each)
+    assert told.startswith(
+        "cases are loaded with the first window 'dicom', and the protocol says 'full'; load"
     )
+    of_cases = CaseSet.objects.get(study=study.key)
+    study.practice_key = uuid4()
+    CaseSet.objects.create(
+        **{
+            field.attname: getattr(of_cases, field.attname)
+            for field in CaseSet._meta.fields
+            if field.name != "id"
+        }
+        | {"study": study.practice_key, "window_rule": "percentile"}
+    )
+    assert sum("first window" in each for each in obstacles_of(study)) == 1
+    CaseSet.objects.filter(study=study.key).update(window_rule="full")
+    (told,) = (each for each in obstacles_of(study) if "first window" in each)
+    assert "'percentile'" in told
+    CaseSet.objects.filter(study=study.practice_key).update(window_rule="full")
+    assert not any("first window" in each for each in obstacles_of(study))
+
+
+def test_a_study_without_cases_is_not_locked(draft: Stock) -> None:
+    bare = lifecycle.create_study(slug="bare", title="Bare", protocol=Protocol(), actor=draft.alice)
+    with pytest.raises(StudyError, match="no cases are loaded; load a case set first"):
+        lock(study=bare, actor=draft.alice)
 
 
 def test_cases_that_are_dealt_count_as_they_were_dealt(draft: Stock) -> None:
