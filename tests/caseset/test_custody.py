@@ -171,7 +171,7 @@ def test_what_cannot_be_compared_is_refused(run: Run, films: list[np.ndarray], t
         check_custody(run, files | strangers)
     torn = tmp_path / "torn.dcm"
     torn.write_bytes(b"torn")
-    with pytest.raises(CaseSetError, match=r"torn\.dcm"):
+    with pytest.raises(CaseSetError, match=r"torn\.dcm: expected a readable image"):
         check_custody(run, files | {NAMES[2]: torn})
 
 

@@ -138,7 +138,10 @@ RULES = (
         "fencing and leases", LEDGER, (),
         ("tests/ledger/test_ledger.py", "tests/ledger/test_fleet.py"),
     ),
-    Rule("custody", CUSTODY, (), ("tests/caseset/test_custody.py",)),
+    Rule(
+        "custody", CUSTODY, (),
+        ("tests/caseset/test_custody.py", "tests/caseset/test_colour.py::test_custody_compares_colour"),
+    ),
     Rule(
         "sealed files", "analysis/caseset/sealed.py", (),
         ("tests/caseset/test_sealed.py",),
@@ -178,6 +181,7 @@ RULES = (
     ),
 )  # fmt: skip
 
+TINTS = "(colours := tint(square, SIDE) @ tint(in_planes(given[name]), SIDE))"
 EXACTLY = "the likeness of two pictures, a correlation of 4,096 numbers, is never exactly the threshold"
 
 DISTANCE = "distance=Case(When(ours, then=0), When(~Exists(others), then=1), default=2)"
@@ -195,6 +199,7 @@ EQUIVALENT: Mapping[str, str] = {
     "for number, (name, square) in enumerate(zip(names, squares, strict=False)):":
     "a run's cache has one picture per image: its digest was compared with the plan's before",
     f"{CUSTODY} _refuse_strangers: if own < ALIKE: -> if own <= ALIKE:": EXACTLY,
+    f"{CUSTODY} _likeness: and {TINTS} < ALIKE -> and {TINTS} <= ALIKE": EXACTLY,
     f'{CUSTODY} _refuse_strangers: like = f"; it is like the evaluated {{nearest!r}} ({{best:.2f}})" if best >= ALIKE '
     'else "" -> like = f"; it is like the evaluated {nearest!r} ({best:.2f})" if best > ALIKE else ""': EXACTLY,
     f"{STUDY}/design/obstacles.py _none: if replace(protocol, repeat_fraction=share / 100).repeats_of(own) -> "

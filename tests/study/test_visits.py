@@ -27,6 +27,7 @@ from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol.presets import PRESETS
 from readerstudy.study.protocol.questions import Question
+from readerstudy.study.reading.answering import returnable
 from readerstudy.study.reading.stages import visit_of
 from tests.blinding.crowd import payload
 from tests.guards import drop_guards
@@ -228,6 +229,17 @@ def test_within_a_session_each_case_leads_to_the_one_before(stock: Stock, tmp_pa
         seen.append(case["comment"])
         back = case["back"]
     assert seen == ["2", "1", "0"]
+
+
+@pytest.mark.parametrize(("back", "open_again"), [("last", 1), ("session", 0)])
+def test_in_a_break_the_last_case_may_be_changed_and_a_session_is_over(
+    stock: Stock, tmp_path: Any, back: str, open_again: int
+) -> None:
+    reader = build(stock, Protocol(back=back, session_cases=2, session_hours=12), tmp_path)
+    room = Room(reader)
+    room.answer()
+    assert room.answer().json()["state"]["stage"] == "break"
+    assert len(returnable(reader, visit_of(reader))) == open_again
 
 
 def test_a_repeat_that_comes_too_early_is_read_at_the_end_after_its_time(stock: Stock, tmp_path: Any) -> None:
