@@ -1,6 +1,6 @@
 """The long tests: those in a browser and those that took two seconds or more. `make test-long` runs them, CI does too.
 
-`python -m tests.long LOG` writes their names anew from what `pytest --durations=0 --durations-min=0.1` printed.
+`python -m tests.long LOG` writes their names again from what `pytest --durations=0 --durations-min=0.1` printed.
 """
 
 import re
