@@ -32,7 +32,7 @@ def correlate(x: Sequence[float], y: Sequence[float], method: str) -> Row:
     -------
     method, n, estimate, ci_low, ci_high, p, note; None with a note where not estimable.
 
-    When not to use: for pairs of classes, which are not independent (see `analysis.findings.mantel`).
+    When not to use: for pairs of classes, which are not independent (see `analysis.findings.pairs`).
     """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     row: Row = {"method": method, "n": len(a), "estimate": None, "ci_low": None, "ci_high": None, "p": None}

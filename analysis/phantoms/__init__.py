@@ -3,8 +3,7 @@
 Nothing here is, or comes from, a picture of a person.
 """
 
-from analysis.phantoms.dataset import draw_files, write_data_set
-from analysis.phantoms.dicom import write_dicom
+from analysis.phantoms.dataset import draw_files, write_data_set, write_dicom
 from analysis.phantoms.faults import FaultRates, PhantomError
 from analysis.phantoms.spec import PhantomSpec
 

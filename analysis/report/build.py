@@ -1,8 +1,17 @@
-"""Puts the report of a finished reader study together: the document, its figures, and both as files."""
+"""Puts the report of a finished reader study together: the document, its figures, and both as files.
 
-from collections.abc import Mapping
-from dataclasses import replace
+The comparison and the agreement have rooms of their own. The checklists are GRRAS (Kottner and others 2011, J Clin
+Epidemiol 64:96, 15 items) and CLAIM (Tejani and others 2024, Radiol Artif Intell 6:e240300, 2024 Update, 44 items).
+STARD-AI is about accuracy against a reference standard, which no study here has.
+"""
+
+import platform
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -11,14 +20,13 @@ from analysis.figures.described import draw_described
 from analysis.figures.flow import draw_flow
 from analysis.figures.reader_study import reader_study_figures
 from analysis.figures.theme import ThemeName, mark, render, save_all
-from analysis.printed import listed
+from analysis.printed import listed, number
 from analysis.report import comparison, reliability
-from analysis.report.checklists import checklist_section
+from analysis.report.comparison import METHODS, by_sets, effect, primary_row
 from analysis.report.document import Background, Block, Document, Grid, Named, Picture, Points, Section, Text
-from analysis.report.flow import courses, flow, reader_grid
+from analysis.report.flow import LOST, arm_totals, courses, flow, reader_grid
 from analysis.report.html import standalone
-from analysis.report.methods import assumptions_section, deviations_section, methods_section, of_patients
-from analysis.report.words import groups_of, interval_of, planned_words, plural, prose
+from analysis.report.words import TEXTS, counts_alike, groups_of, interval_of, planned_words, plural, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
 from analysis.stats.results import SIMULATED
@@ -142,7 +150,7 @@ def _protocol(results: Results, background: Background) -> Section:
     known = {name for name, _ in background.protocol}
     design = [
         ("Design as read", str(study["design"])),
-        ("Primary method", comparison.METHODS[study["primary_method"]][0]),
+        ("Primary method", METHODS[study["primary_method"]][0]),
         ("Questions tested", listed([row["title"] for row in results.multiplicity])),
         ("Level", f"{study['alpha']:g}, two-sided; {interval_of(results)}s"),
         ("Several questions", SEVERAL[study["multiplicity"]]),
@@ -173,7 +181,7 @@ def report_figures(
             results.frames(),
             groups=named,
             theme=theme,
-            pooled="theta_set" if comparison.by_sets(results) else "u_centred",
+            pooled="theta_set" if by_sets(results) else "u_centred",
         )
     if background.described:
         figures["described"] = draw_described(background.described, named, theme=theme)
@@ -195,3 +203,143 @@ def write_report(results: Results, folder: Path, background: Background = NO_BAC
         lambda theme: report_figures(results, background, theme=theme), folder / "figures", ("svg", "png")
     )
     (folder / "report.html").write_text(report_html(results, background, figures), encoding="utf-8")
+
+
+LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
+
+
+def assumptions_section(results: Results) -> Section:
+    """Return what must hold for the conclusions."""
+    return Section("assumptions", "Assumptions and limits", (Points(_named(TEXTS["assumptions"], results)),))
+
+
+def _named(sentences: Iterable[str], results: Results, **more: str) -> tuple[str, ...]:
+    return tuple(sentence.format(**asdict(groups_of(results)), **more) for sentence in sentences)
+
+
+def methods_section(results: Results, background: Background) -> Section:
+    """Return the formulas, settings, versions and digests behind the numbers."""
+    study, own = results.study, counts_alike(results)
+    used = {
+        "theta": True,
+        "sets": by_sets(results),
+        "test": own,
+        "test_before": not own,
+        "patients": bool(study.get("clustered")),
+        "margin": any(row.get("margin") for row in results.comparisons),
+    }
+    formulas = [line for name, there in used.items() if there for line in TEXTS["formulas"][name]]
+    settings = [
+        ("Random seed", str(study["seed"])),
+        ("Relabellings of a permutation test", str(study["draws"])),
+        ("Bootstrap samples", str(study["bootstraps"])),
+        ("Versions", versions()),
+    ]
+    several = TEXTS["several"][study["multiplicity"]]
+    blocks: list[Block] = [
+        Text(prose("again", results)),
+        Points(_named([*formulas, *several], results, weight="1 / the reader's ΣD" if own else "1")),
+        Named((*settings, *background.origin), background.codes),
+    ]
+    return Section("methods", "How to redo it", tuple(blocks))
+
+
+def of_patients(results: Results) -> str:
+    """Say of how many patients the cases are, where that is known, and that those of one were clustered."""
+    if "patients" not in results.study:
+        return ""
+    name = "of_patients" if results.study["clustered"] else "one_each"
+    return " " + prose(name, results, patients=plural(results.study["patients"], "patient"))
+
+
+def versions() -> str:
+    """Return Python's and the libraries' versions in one line."""
+    found = [f"{name} {metadata.version(name)}" for name in LIBRARIES]
+    return ", ".join([f"Python {platform.python_version()}", *found])
+
+
+def deviations_section(results: Results, background: Background) -> Section | None:
+    """Return what differed, as far as a program can see, as a table; None without a locked protocol."""
+    if not background.locked:
+        return None
+    handed_on = {reader.replaces for reader in background.readers}
+    rows = list(background.deviations)
+    for reader in courses(results, background):
+        if reader.read < reader.planned or reader.withdrawn:
+            why = [f"withdrew {reader.withdrawn}"] if reader.withdrawn else []
+            why += ["replaced"] if reader.pseudonym in handed_on else []
+            what = "; ".join((f"{reader.read} read", *why))
+            rows.append((f"Reader {reader.pseudonym}", f"{reader.planned} first readings", what))
+    for holm in () if results.not_comparable else results.multiplicity:
+        row = primary_row(results, holm["endpoint"])
+        if row["p"] is None or row["method"] != holm["primary_method"]:
+            declared = METHODS[holm["primary_method"]][0]
+            note = row["note"] if "no verdict" in row["note"] else f"no verdict: {row['note']}"
+            rows.append((holm["title"], declared, note))
+    names = ("About", "Planned", "What happened")
+    table = Grid.of("", (dict(zip(names, row, strict=True)) for row in rows))
+    seen = prose("deviations", results)
+    text = Text(seen if rows else f"None. {seen}")
+    return Section("deviations", "Deviations from the protocol", (text, table) if rows else (text,))
+
+
+CHECKLISTS = tomllib.loads((Path(__file__).with_name("checklists.toml")).read_text("utf-8"))["checklist"]
+AUTHORS = "For the authors"
+ELSEWHERE = {"authors": AUTHORS.lower(), "sweep": "Sweep: provenance.json", "export": "Export"}
+
+
+def checklist_section(results: Results, background: Background, sections: Sequence[Section]) -> Section:
+    """Return the checklists as tables, filled from a study's data; `sections` are those of the report."""
+    places = {**ELSEWHERE, **{section.anchor: section.title for section in sections}}
+    facts = facts_of(results, background)
+    grids = (
+        Grid.of(
+            each["title"],
+            (_item(str(k), item, places, facts) for k, item in enumerate(each["items"], start=1)),
+        )
+        for each in CHECKLISTS
+    )
+    return Section("checklists", "Checklists", (Text(prose("checklists", results)), *grids))
+
+
+def _item(
+    item: str, asked: Mapping[str, Any], places: Mapping[str, str], facts: Mapping[str, str]
+) -> dict[str, str]:
+    try:
+        where, says = asked["where"].format_map(places), asked.get("says", "").format_map(facts)
+        known = all(name in facts for name in asked.get("needs", ()))
+    except KeyError:  # a section or a fact that this report does not have
+        known = False
+    if not known:
+        where, says = AUTHORS, ""
+    where = AUTHORS + where.removeprefix(AUTHORS.lower()) if where.startswith(AUTHORS.lower()) else where
+    return {"Item": item, "What": asked["what"], "Where": where, "Answer": says}
+
+
+def facts_of(results: Results, background: Background) -> dict[str, str]:
+    """Return what checklists can name of a study: names of its protocol and course, counts and results in short."""
+    study, named = results.study, groups_of(results)
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    alphas = [
+        f"{titles[row['endpoint']]} {number(row['value'], 2)}"
+        for row in results.agreement
+        if row["statistic"] == "krippendorff_alpha" and row["scope"] == "all" and row["endpoint"] in titles
+    ]
+    lost = {name: [0, 0] for name in titles}
+    for name, total in ((n, t) for arm in (0, 1) for n, t in arm_totals(results, arm).items() if n in lost):
+        lost[name] = [lost[name][0] + sum(total[kind] for kind in LOST), lost[name][1] + total["n"]]
+    aims = {row.get("aim", "superiority") for row in study["questions"] if row["name"] in titles}
+    return {
+        **{name: str(value) for name, value in study.items()},
+        **asdict(named),
+        **dict((*background.protocol, *background.course, *background.origin)),
+        **({"estimand": background.estimand} if background.estimand else {}),
+        "aims": listed(sorted(aims)).capitalize(),
+        "alphas": "; ".join(alphas),
+        "effects": "; ".join(f"{title} {effect(results, name)}" for name, title in titles.items()),
+        "level": interval_of(results),
+        "multiplicity": SEVERAL[study["multiplicity"]],
+        "plural_readers": plural(study["readers"], "reader"),
+        "questions": listed(list(titles.values())),
+        "unanswered": "; ".join(f"{titles[name]} {gone} of {n}" for name, (gone, n) in lost.items()),
+    }

@@ -15,10 +15,9 @@ from analysis.identity import path_key
 from analysis.models import DataSet
 from analysis.services.places import PlaceError, inside
 from analysis.signals import tell
-from analysis.sweep.data.cases import read_cases
-from analysis.sweep.data.experts import read_experts
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.pixels import read_pixels
+from analysis.sweep.data.source import read_cases, read_experts
 from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.data_spec import PLACES, DataSpec
 from analysis.sweep.errors import SweepError

@@ -4,9 +4,16 @@ from analysis.stats.intake import check, read_ratings
 from analysis.stats.plan import PRIMARY, PRIMARY_METHODS, Plan
 from analysis.stats.results import Results
 from analysis.stats.rows import StatsError
-from analysis.stats.settings import Settings, read_settings
 from analysis.stats.simulate import simulate_study
-from analysis.stats.study import analyse, analyse_file, analyse_with, read_planned, read_subgroups
+from analysis.stats.study import (
+    Settings,
+    analyse,
+    analyse_file,
+    analyse_with,
+    read_planned,
+    read_settings,
+    read_subgroups,
+)
 
 __all__ = [
     "PRIMARY",

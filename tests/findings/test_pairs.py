@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from analysis.findings.forgettability import Curves
-from analysis.findings.mantel import mantel
 from analysis.findings.pairs import (
     co_occurrence,
     curve_dissimilarity,
     frequency_difference,
+    mantel,
     pair_rows,
     relation_rows,
 )

@@ -29,8 +29,7 @@ from analysis.imports.readers import read_predictions
 from analysis.services.listed import read_listed
 from analysis.stats.intake import check, read_ratings
 from analysis.stats.rows import StatsError
-from analysis.stats.settings import read_settings
-from analysis.stats.study import read_subgroups
+from analysis.stats.study import read_settings, read_subgroups
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import read_split
 from analysis.sweep.data_spec import DataSpec

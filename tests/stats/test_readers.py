@@ -11,9 +11,9 @@ from analysis.stats import Plan, check, simulate_study
 from analysis.stats.cells import NULLS, draw
 from analysis.stats.covariance import jackknife, reader_thetas
 from analysis.stats.grid import Grid, make_grid
+from analysis.stats.obuchowski_rockette import compare_spread
 from analysis.stats.order import order_table
 from analysis.stats.primary import compare_u
-from analysis.stats.readers import compare_spread
 from analysis.stats.simulate import Latent
 from tests.stats.reference_data import A, B, analysed, ratings
 

@@ -16,7 +16,7 @@ from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.selection.covariates import covariate_table
 from analysis.selection.store import read_run
 from analysis.services.findings import Choices, analyse_folder
-from analysis.sweep.data.experts import read_experts
+from analysis.sweep.data.source import read_experts
 from analysis.sweep.data.splits import read_split
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.finish import run_sweep
