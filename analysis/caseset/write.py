@@ -84,7 +84,7 @@ def write_case_set(
     nonce: bytes | None = None,
     burned_in_checked: str = "",
     groups: Groups = GROUPS,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
 ) -> CaseSet:
     """Write the blind half as a folder and the sealed half as a file elsewhere.
 
@@ -136,7 +136,7 @@ def write_case_set(
 
 def write_blind_half(
     plan: pd.DataFrame, *, images: Mapping[str, Path], out: Path, origin: Origin, key_sha256: str,
-    one_each: bool, shown: Sequence[str] = (), burned_in_checked: str = "", progress: Progress | None = None,
+    one_each: bool, shown: Sequence[str] = (), burned_in_checked: str = "", progress: Progress = lambda *_: None,
 ) -> None:  # fmt: skip
     """Write the blind half of cases that somebody has named and planned, whose key is nowhere here.
 
@@ -162,7 +162,7 @@ def write_blind_half(
 
 def _fill(
     folder: Path, plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, checked: str,
-    progress: Progress | None,
+    progress: Progress,
 ) -> tuple[pd.DataFrame, Origin]:  # fmt: skip
     (folder / layout.IMAGES_FOLDER).mkdir(parents=True)
     plan, colour = _write_images(plan, images, folder / layout.IMAGES_FOLDER, progress, origin.colour)
@@ -202,7 +202,7 @@ def _check_targets(out: Path, key_out: Path, report_out: Path) -> None:
 
 def _write_images(
     plan: pd.DataFrame, images: Mapping[str, Path], folder: Path,
-    progress: Progress | None, colour: bool | None,
+    progress: Progress, colour: bool | None,
 ) -> tuple[pd.DataFrame, bool]:  # fmt: skip
     """Write the images in the order of the case keys, so that not even the disk tells another order.
 
@@ -216,8 +216,7 @@ def _write_images(
     coloured = 0
     stems = layout.image_stems(plan["case"])
     for number, (stem, source) in enumerate(zip(stems, plan["source"], strict=True)):
-        if progress is not None:
-            progress("writing", number, len(plan))
+        progress("writing", number, len(plan))
         try:
             path = images.get(source)
             if path is None:

@@ -35,7 +35,7 @@ def hand_over(
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
     terms: Mapping[str, str] | None = None, unchecked: str = "", burned_in_checked: str = "",
     groups: Groups = GROUPS, taken_out: Mapping[str, str] | None = None,
-    draws: Sequence[Mapping[str, Any]] = (), progress: Progress | None = None,
+    draws: Sequence[Mapping[str, Any]] = (), progress: Progress = lambda *_: None,
 ) -> tuple[Selection, CaseSet]:  # fmt: skip
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
@@ -99,9 +99,9 @@ def _draw_balance(selection: Selection, path: Path, *, synthetic: bool) -> None:
 class Look:
     """Looks at the images of a folder, each once, square: for copies, and for what could tell the arms."""
 
-    def __init__(self, images: Path, among: Iterable[str], progress: Progress | None = None) -> None:
+    def __init__(self, images: Path, among: Iterable[str], progress: Progress = lambda *_: None) -> None:
         """Look into the folder `images`; `among` names all images of the run, any of which may own a file."""
-        self.images, self.among, self._progress = images, list(among), progress or (lambda *_: None)
+        self.images, self.among, self._progress = images, list(among), progress
         self.seen: dict[str, npt.NDArray[np.uint8]] = {}
 
     def files(self, names: Iterable[str]) -> dict[str, Path]:

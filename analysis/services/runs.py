@@ -24,7 +24,7 @@ def create_run(
     spec: SweepSpec,
     out: Path | None,
     runs: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
     image_cache: Path | None = None,
 ) -> Run:
     """Check all input, decode the images, freeze the plan, write the ledger; an existing run is returned.

@@ -63,7 +63,7 @@ def load_case_set(
     frames_root: Path,
     window_rule: WindowRule,
     actor: User | None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
     attach: Callable[[CaseSet], object] = lambda loaded: None,
     check: Callable[[str], object] = lambda digest: None,
     detach: Callable[[], object] | None = None,

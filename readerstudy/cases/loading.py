@@ -41,14 +41,13 @@ SILENT_FOR = timedelta(minutes=2)
 class LoadingReport:
     """What a running load says about itself."""
 
-    def __init__(self, study: UUID, also: Progress | None) -> None:
+    def __init__(self, study: UUID, also: Progress) -> None:
         """Speak for the load of one study; `also` is told of each image too."""
         self._study, self._also, self._last = study, also, 0.0
 
     def tick(self, done: int, total: int) -> None:
         """Note how many images are decoded; most calls write nothing."""
-        if self._also is not None:
-            self._also(done, total)
+        self._also(done, total)
         now = time.monotonic()
         if done < total and now - self._last < TOLD_EVERY:
             return
@@ -71,7 +70,7 @@ def announce(study: UUID) -> bool:
 
 
 @contextmanager
-def reported(study: UUID, also: Progress | None = None) -> Iterator[LoadingReport]:
+def reported(study: UUID, also: Progress = lambda *_: None) -> Iterator[LoadingReport]:
     """Report one load from its beginning to its end; an error ends it as refused, and goes on its way."""
     Loading.objects.update_or_create(study=study, defaults=_begun())
     try:

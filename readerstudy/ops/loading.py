@@ -4,7 +4,6 @@ Both belong to `ops`: loading needs the loader of `cases`, which reaches `analys
 `study`, which must never reach `analysis`; deleting takes away rows of every app.
 """
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -24,7 +23,7 @@ from readerstudy.accounts.forms import filled
 from readerstudy.accounts.middleware import answers_scripts
 from readerstudy.accounts.models import User
 from readerstudy.cases.loader import AlreadyLoadedError, load_case_set
-from readerstudy.cases.loading import announce, loading_json
+from readerstudy.cases.loading import Progress, announce, loading_json
 from readerstudy.cases.models import CaseSet
 from readerstudy.cases.window import WindowRule
 from readerstudy.commands import start_apart
@@ -90,7 +89,7 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User, replace:
 
 def load_into_study(
     *, study: Study, folder: Path, actor: User | None, practice: bool = False, replace: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = lambda *_: None,
 ) -> CaseSet:  # fmt: skip
     """Load a blind half into a draft study; rows, frames and digests are written together or not at all.
 

@@ -84,7 +84,7 @@ def ensure_cache(
     names: Sequence[str],
     files: Sequence[Path],
     preprocess: PreprocessSpec,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
     workers: int | None = None,
     arrived: Arrived | None = None,
 ) -> ImageCache:
@@ -155,7 +155,7 @@ def _build(
     names: Sequence[str],
     files: Sequence[Path],
     preprocess: PreprocessSpec,
-    progress: Progress | None,
+    progress: Progress,
     workers: int,
     arrived: Arrived | None,
 ) -> ImageCache:
@@ -166,8 +166,7 @@ def _build(
             part.add(row, pixels)
             if arrived and not here:
                 arrived(part.mapped[row])
-            if progress:
-                progress("decode", len(part.rows), len(files))
+            progress("decode", len(part.rows), len(files))
     except DataError:
         part.discard()  # the file must be mended, and then this is another cache
         raise

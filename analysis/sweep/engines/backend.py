@@ -42,7 +42,7 @@ class Backend(Protocol):
     def write(self, weights: Mapping[str, Tensor]) -> None:
         """Take all weights of the network, float32, by the names of its state dict."""
 
-    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
+    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step = lambda *_: None) -> NDArray[np.float32]:
         """Predict: uint8, images x size x size (in colour x 3), to scores, float32, images x classes."""
 
 
@@ -80,7 +80,7 @@ class Eager:
                 target.copy_(weights[name])
 
     @torch.inference_mode()
-    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
+    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step = lambda *_: None) -> NDArray[np.float32]:
         """Predict all images, a batch at a time."""
         scores, size = [], self._infer.batch_size
         with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
@@ -88,6 +88,5 @@ class Eager:
                 part = pixels[start : start + size]
                 seen = part if isinstance(part, Tensor) else torch.from_numpy(np.array(part))
                 scores.append(self._network.scores_of(self._module(normalised(seen, self._table))))
-                if step:
-                    step(min(start + size, len(pixels)), len(pixels))
+                step(min(start + size, len(pixels)), len(pixels))
         return np.asarray(torch.cat(scores).numpy(), np.float32)

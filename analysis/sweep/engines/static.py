@@ -61,7 +61,7 @@ class Static:
                 target.copy_(weights[name])
 
     @torch.no_grad()
-    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
+    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step = lambda *_: None) -> NDArray[np.float32]:
         """Predict all images; the last batch is filled up with what the one before left, and cut."""
         replay = self._replay = self._replay or self._record()
         size, total, pace = len(self._input), len(pixels), Pace(self._device)
@@ -72,8 +72,7 @@ class Static:
             replay()
             scores[start : start + size].copy_(self._output[: len(batch)])
             pace.keep()
-            if step:
-                step(min(start + size, total), total)
+            step(min(start + size, total), total)
         return np.asarray(scores.cpu().numpy(), np.float32)
 
     def _placed(self, batch: NDArray[np.uint8] | Tensor) -> Tensor:

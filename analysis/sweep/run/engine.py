@@ -110,7 +110,7 @@ class Engine:
         return self._folded.folded(self._recalibration.state(changed) if self._recalibration else changed)
 
     def predict(
-        self, level: float, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None
+        self, level: float, pixels: NDArray[np.uint8] | Tensor, step: Step = lambda *_: None
     ) -> NDArray[np.float32]:
         """Predict all images at one level.
 

@@ -43,7 +43,7 @@ class Quality:
         return int(self.said["parameters"]) - int(self.said.get("removed", 0))
 
 
-def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
+def finish_run(run: Run, progress: Progress = lambda *_: None) -> dict[str, Any]:
     """Verify every score file, write metrics.csv and provenance.json, and return the provenance.
 
     Each score file is read once; as many are in memory as the host has cores. The files written hold no time
@@ -71,7 +71,7 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     return provenance
 
 
-def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, str], Quality]:
+def rank_files(run: Run, progress: Progress = lambda *_: None) -> dict[tuple[int, str], Quality]:
     """Verify and rank every score file in threads; what is missing or damaged is left out."""
     images, labels = _images(run), _labels(run)
     pairs = [(unit.seed, condition) for unit in list_units(run) for condition in unit.conditions]
@@ -88,8 +88,7 @@ def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, st
         for done, (pair, quality) in enumerate(zip(pairs, pool.map(ranked, pairs), strict=True), 1):
             if quality is not None:
                 found[pair] = quality
-            if progress:
-                progress("metrics", done, len(pairs))
+            progress("metrics", done, len(pairs))
     return found
 
 
@@ -186,7 +185,7 @@ def run_sweep(
     *,
     runs: Path = Path("var/runs"),
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
 ) -> Run:
     """Run a sweep from the files alone; finished units are verified and skipped.
 
@@ -202,11 +201,9 @@ def run_sweep(
     units = list_units(run)
     todo = unfinished(run, units)
     workspace, ready = Workspace(run), len(units) - len(todo)
-    if progress:
-        progress("units", ready, len(units))
+    progress("units", ready, len(units))
     for done, unit in enumerate(todo, ready + 1):
         run_unit(run, unit, workspace)
-        if progress:
-            progress("units", done, len(units))
+        progress("units", done, len(units))
     finish_run(run, progress)
     return run

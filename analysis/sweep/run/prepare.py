@@ -87,7 +87,7 @@ def prepare_run(
     *,
     runs: Path = Path("var/runs"),
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = lambda *_: None,
     meanwhile: Meanwhile | None = None,
     ahead: bool | None = None,
 ) -> Run:
@@ -190,9 +190,7 @@ def open_run(out: Path) -> Run:
     return Run(paths, replace(spec, infer=InferSpec(**plan["infer"])), plan)
 
 
-def _checked_checkpoints(
-    spec: SweepSpec, progress: Progress | None
-) -> tuple[list[dict[str, Any]], list[str]]:
+def _checked_checkpoints(spec: SweepSpec, progress: Progress) -> tuple[list[dict[str, Any]], list[str]]:
     """Read every checkpoint; say which there are, and what was chosen or left out in any."""
     found = [("", spec.models, seed, file) for seed, file in find_checkpoints(spec).items()]
     seeds = tuple(seed for _, _, seed, _ in found)
@@ -210,8 +208,7 @@ def _checked_checkpoints(
             raise CheckpointError(_other_classes(file, checkpoint.classes, spec.data.classes))
         row = {"seed": seed, "file": str(file.absolute()), "sha256": checkpoint.sha256}
         checked.append(row | ({"condition": name} if name else {}))
-        if progress:
-            progress("checkpoints", done, len(found))
+        progress("checkpoints", done, len(found))
     return checked, list(dict.fromkeys(notes))
 
 

@@ -178,8 +178,8 @@ def run_unit(
     run: Run,
     unit: Unit,
     workspace: Workspace | None = None,
-    step: Step | None = None,
-    guard: Callable[[], None] | None = None,
+    step: Step = lambda *_: None,
+    guard: Callable[[], None] = lambda: None,
 ) -> list[Artefact]:
     """Compute what is missing of a unit and write it; what is there and verified is kept.
 
@@ -207,14 +207,13 @@ def run_unit(
                 made.append(there)
                 continue
             note, scores = _predict(workspace, unit.seed, condition, step)
-            if guard:
-                guard()
+            guard()
             made.append(writer.submit(_publish, run, note, scores))
     return [one if isinstance(one, Artefact) else one.result() for one in made]
 
 
 def _predict(
-    workspace: Workspace, seed: int, condition: str, step: Step | None
+    workspace: Workspace, seed: int, condition: str, step: Step
 ) -> tuple[dict[str, Any], NDArray[np.float32]]:
     """Predict a condition; return what its sidecar says and the scores."""
     run, began = workspace.run, time.perf_counter()
