@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.conditions import DENSE, Condition
 from analysis.durable import sha256_file, whole_folder, write_whole
-from analysis.experiment.drawing import folds_by_patient
 from analysis.experiment.plan import Job, Plan, freeze, one_network
 from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
@@ -138,3 +138,43 @@ def _join(plan: Plan, folds: pd.DataFrame, out: Path) -> None:
 def _training_as_test(data: DataSpec) -> DataSpec:
     """Return the data set with its training split, image by image, in the place of the test split."""
     return replace(data, labels_test=data.labels_train, split_test=data.split_train, cases="image")
+
+
+def folds_by_patient(
+    labels: NDArray[np.int8], patients: pd.Series, folds: int, seed: int
+) -> NDArray[np.int64]:
+    """Give each image a fold from 0, all images of a patient the same, positives of rare classes spread.
+
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-Label Data"), a
+    patient at a time: those with the rarest class first, each into the fold that has fewest positives of that class,
+    of several the one with fewest images.
+
+    Parameters
+    ----------
+    labels: images x classes, 1 for a positive. patients: one per image; a blank is a patient of its own.
+    seed: of the order among patients alike.
+
+    Raises
+    ------
+    DataError: fewer patients than folds.
+    """
+    blank = patients.isna() | (patients.astype(str) == "")
+    owner = patients.where(~blank, [f"\0{n}" for n in range(len(labels))])
+    groups = [rows.to_numpy() for _, rows in pd.Series(range(len(labels))).groupby(owner)]
+    if len(groups) < folds:
+        raise DataError(f"expected patients for {folds} folds, got {len(groups)}")
+    known = labels == 1
+    common = np.where(known.sum(axis=0) > 0, known.sum(axis=0), len(labels) + 1)
+    order = np.random.default_rng(seed).permutation(len(groups))
+    members = [(known[rows].sum(axis=0), rows) for rows in (groups[place] for place in order)]
+    members.sort(key=lambda one: (common[one[0] > 0].min(initial=len(labels) + 1), -len(one[1])))
+    given = np.zeros(len(labels), np.int64)
+    positives, sizes = np.zeros((folds, known.shape[1])), np.zeros(folds)
+    for own, rows in members:
+        rarest = int(np.argmin(np.where(own > 0, common, len(labels) + 2)))
+        fullness = positives[:, rarest] if own[rarest] else np.zeros(folds)
+        fold = min(range(folds), key=lambda one: (fullness[one], sizes[one]))
+        given[rows] = fold
+        positives[fold] += own
+        sizes[fold] += len(rows)
+    return given

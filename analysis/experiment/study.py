@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from analysis.columns import Column
 from analysis.durable import sha256_bytes, sha256_file, sha256_of_all, write_whole
-from analysis.experiment.drawing import matched_set
 from analysis.experiment.plan import Job, Plan, freeze, one_network
 from analysis.frames import IGNORED
 from analysis.sweep.data.amended import about_images, relabelled
@@ -170,3 +169,30 @@ def _arms(
                     names, kind = names.assign(weight=WEIGHTS[action]), "sample_weights"
                 file = folder / "arms" / f"{arm}_seed-{seed}.csv"
                 yield arm, seed, kind, file, names.to_csv(index=False).encode()
+
+
+def matched_set(
+    labels: NDArray[np.int8], chosen: NDArray[np.int64], pool: NDArray[np.int64], seed: int
+) -> NDArray[np.int64]:
+    """Draw as many other images as are chosen, each with the labels of one of them.
+
+    Where no image of the pool with the same labels is left, the nearest takes its place: the one with fewest labels
+    that differ.
+
+    Parameters
+    ----------
+    labels: images x classes. chosen, pool: rows; rows that are in both are left out of the pool.
+
+    Raises
+    ------
+    DataError: a pool of fewer images than are chosen.
+    """
+    draw = np.random.default_rng(seed)
+    left = list(draw.permutation(np.setdiff1d(pool, chosen)))
+    if len(left) < len(chosen):
+        raise DataError(f"expected {len(chosen)} images to draw a random set from, got {len(left)}")
+    found = []
+    for row in draw.permutation(chosen):
+        differing = (labels[left] != labels[row]).sum(axis=1)
+        found.append(left.pop(int(np.argmin(differing))))
+    return np.sort(np.array(found, np.int64))

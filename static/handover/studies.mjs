@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Listed DICOM files become cases by study, in the browser, which alone reads their headers.
- * The same rule as `analysis/services/studies.py`; a test compares them.
+ * The same rule as `analysis/services/listed.py`; a test compares them.
  */
 export const RULE =
   "Images of one study (StudyInstanceUID) are one case. The role of each is its ViewPosition (LL and RL are LATERAL), with L- or R- before it where ImageLaterality says so; PA and AP come first, the others by name.";

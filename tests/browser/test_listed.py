@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from analysis.caseset import read_key, verify_case_set
 from analysis.models import Handover
 from analysis.services import handing_over
-from analysis.services.studies import RULE
+from analysis.services.listed import RULE
 from readerstudy.accounts.access import has_opened_run
 from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case, CaseSet

@@ -14,8 +14,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from analysis.caseset import CaseSetError
-from analysis.services.listed import read_images
-from analysis.services.studies import RULE, cases_of_studies, in_words
+from analysis.services.listed import RULE, cases_of_studies, in_words, read_images
 from analysis.vocabulary import VIEWS
 from tests.caseset.test_studies import studies
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.experiment.drawing import folds_by_patient, matched_set
+from analysis.experiment.crossfit import folds_by_patient
+from analysis.experiment.study import matched_set
 from analysis.selection.exemplars import rank_exemplars, within_folds
 from analysis.sweep.errors import DataError
 

@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from analysis.sweep.data_spec import DataSpec
-from analysis.sweep.networks.small import NAME
+from analysis.sweep.networks.architectures import SMALL
 from analysis.sweep.spec import InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec, TrainSpec
 
 CLASSES = ("Flush", "Pallor")
@@ -42,7 +42,7 @@ def write_coloured(root: Path, seed: int = 3) -> SweepSpec:
         data=DataSpec(name="tints", images=root / "images", classes=CLASSES, synthetic=True, head=0.5, tail=0.25,
                       **labels),
         preprocess=PreprocessSpec(size=32, colour="rgb"),
-        models=ModelsSpec(architecture=NAME),
+        models=ModelsSpec(architecture=SMALL),
         prune=PruneSpec(sparsities=(0.0, 0.5)),
         infer=InferSpec(batch_size=16, threads=1, engine="torch"),
         train=TrainSpec(epochs=8, patience=8, batch_size=16, learning_rate=0.001, threads=1),

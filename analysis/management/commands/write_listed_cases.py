@@ -5,8 +5,7 @@ from typing import Any
 from analysis.caseset import find_images
 from analysis.management.told import ToldCommand
 from analysis.services import handover_options as shared
-from analysis.services.listed import hand_over_listed, read_images
-from analysis.services.studies import cases_of_studies, in_words
+from analysis.services.listed import cases_of_studies, hand_over_listed, in_words, read_images
 
 
 class Command(ToldCommand):

@@ -3,6 +3,7 @@
 import difflib
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -10,7 +11,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from analysis.sweep.errors import CheckpointError
-from analysis.sweep.networks import small
 from analysis.sweep.networks.factories import make_network
 from analysis.sweep.networks.torchvision_import import torchvision_models
 from analysis.sweep.spec import FACTORY, SweepSpec
@@ -23,6 +23,9 @@ _AUXILIARY: dict[str, dict[str, Any]] = {
 
 AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
 
+
+SMALL, WIDTHS = "resnet8", (32, 64, 128)
+"""The small network here, and the channels of its blocks."""
 
 LARGE = 10**8
 """Weights from which a network is tried without memory."""
@@ -41,7 +44,7 @@ class _Undrawn(TorchFunctionMode):
 def classifier_names() -> list[str]:
     """Return the names of torchvision's classifiers and of the small one here, sorted."""
     models = torchvision_models()
-    return sorted([small.NAME, *models.list_models(module=models)])
+    return sorted([SMALL, *models.list_models(module=models)])
 
 
 def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Module:
@@ -63,12 +66,30 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Mo
     with torch.device(device), _Undrawn() if device == "meta" else nullcontext():
         if own:
             return make_network(name, n_classes).eval()
-        if name == small.NAME:
-            return small.resnet8(n_classes).eval()
+        if name == SMALL:
+            return resnet8(n_classes).eval()
         models = torchvision_models()
         more = _AUXILIARY.get(name, {})
         model: nn.Module = models.get_model(name, weights=None, num_classes=n_classes, **more)
         return model.eval()
+
+
+def resnet8(n_classes: int) -> nn.Module:
+    """Build a network of three residual blocks (ResNet's basic ones) behind a 5 x 5 convolution of stride 4.
+
+    For small images, where a ResNet-18 takes too long: the demo's, and the phantom study's. It
+    takes three channels, 32 x 32 pixels or more.
+    """
+    from torchvision.models.resnet import BasicBlock
+
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, WIDTHS[0], 5, 4, 2, bias=False), nn.BatchNorm2d(WIDTHS[0]), nn.ReLU(inplace=True),
+        BasicBlock(WIDTHS[0], WIDTHS[0]),
+    ]  # fmt: skip
+    for inside, outside in pairwise(WIDTHS):
+        shortcut = nn.Sequential(nn.Conv2d(inside, outside, 1, 2, bias=False), nn.BatchNorm2d(outside))
+        layers.append(BasicBlock(inside, outside, 2, shortcut))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(WIDTHS[-1], n_classes))
 
 
 def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
