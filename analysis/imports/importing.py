@@ -203,8 +203,6 @@ def _provenance(
 
 def _warnings(listing: Listing, source: Source, units: Sequence[_Unit]) -> list[str]:
     found = source.warnings
-    if source.train is None:
-        found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     bare = [unit.file.name for unit in units if not unit.labelled]
     if bare:
         found.append(

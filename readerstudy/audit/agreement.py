@@ -2,7 +2,7 @@
 
 import hmac
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -214,8 +214,8 @@ def _unusable(file: Held) -> Iterator[Fault]:
 
 def _unprotected(files: Sequence[Held], known: Known, named: set[str]) -> Iterator[Fault]:
     """Yield the chains whose last events no anchor holds: those could be cut off and nobody would know."""
-    held_to = _ends(event for file in files for event in file.events)
-    for chain, last in _ends(known.events).items():
+    held_to = dict(sorted(event for file in files for event in file.events))  # the last of a chain stays
+    for chain, last in dict(sorted(known.events)).items():
         first = held_to.get(chain, 0) + 1
         if first <= last and chain not in named:
             yield Fault(
@@ -225,19 +225,12 @@ def _unprotected(files: Sequence[Held], known: Known, named: set[str]) -> Iterat
             )  # fmt: skip
 
 
-def _ends(events: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return of each chain its last event among these."""
-    found: dict[str, int] = {}
-    for chain, sequence in events:
-        found[chain] = max(sequence, found.get(chain, 0))
-    return found
-
-
 def _remarks(files: Sequence[Held], known: Known) -> Iterator[str]:
     for file in files:
         if file.torn:
             yield f"{file.path.name}: {file.torn} lines are incomplete, as after a power failure"
-    vouched = {chain: max(file.vouched(chain) for file in files) for chain in _ends(known.events)}
+    chains = {chain for chain, _ in known.events}
+    vouched = {chain: max(file.vouched(chain) for file in files) for chain in chains}
     events = known.events.items()
     alone = sum(of is None and sequence > vouched[chain] for (chain, sequence), (_, of) in events)
     if alone:

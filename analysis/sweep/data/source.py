@@ -167,6 +167,10 @@ class Source:
         for name, count in zip(self.data.classes, self.split.positives, strict=True):
             if count == 0:
                 found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
+        if self.train is None:
+            found.append(
+                "no training labels: classes are grouped by their share of the test split (10 %, 1 %)"
+            )
         return found
 
 

@@ -296,8 +296,6 @@ def _warnings(source: Source, pixels: ImageCache, spec: SweepSpec) -> list[str]:
         found.append(
             "sparsity 0 and one above it are not both requested: findings compare them and cannot be computed"
         )
-    if source.train is None:
-        found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     return found + colour_notes(pixels, source.split.images)
 
 

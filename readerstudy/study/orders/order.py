@@ -184,11 +184,6 @@ def _below(seed: bytes, purpose: str, name: str, limit: int) -> int:
     return int.from_bytes(_rank(seed, purpose, name), "big") % limit
 
 
-def shuffled(names: Iterable[str], seed: bytes, purpose: str) -> list[str]:
-    """Return names in an order fixed by the seed and the purpose; the order they came in does not matter."""
-    return sorted(names, key=lambda name: _rank(seed, purpose, name))
-
-
 def _rank(seed: bytes, purpose: str, name: str) -> bytes:
     return hmac.new(seed, f"{purpose}\0{name}".encode(), hashlib.sha256).digest()
 
@@ -235,7 +230,7 @@ def allot(
 
 def _dealing_order(members: dict[str, list[Slot]], seed: bytes) -> list[str]:
     kinds: dict[tuple[int, ...], list[str]] = defaultdict(list)
-    for group in shuffled(members, seed, "deal"):
+    for group in sorted(members, key=lambda name: _rank(seed, "deal", name)):
         kinds[tuple(sorted(slot.block for slot in members[group]))].append(group)
     return [group for kind in sorted(kinds) for group in kinds[kind]]
 
