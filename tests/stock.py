@@ -149,7 +149,7 @@ def make_case_set(
 def decoded_here() -> Iterator[None]:
     """Decode in this process: the confined child, a third of a second for each image, has tests of its own."""
 
-    def decode(file: Any, *, window_rule: Any, networks: Any, colour: bool, limits: Any) -> Any:
+    def decode(file: Any, *, window_rule: Any, networks: Any, colour: bool) -> Any:
         return decode_image(file, window_rule, networks, colour)
 
     with mock.patch.object(loader, "decode_confined", decode):

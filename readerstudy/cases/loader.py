@@ -22,7 +22,7 @@ from analysis.picture.custody import stored_digest
 from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
-from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
+from readerstudy.cases.confined import decode_confined
 from readerstudy.cases.decoder import DecodedImage, at_depth
 from readerstudy.cases.frame import COLOUR, FORMAT, decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import Progress, reported
@@ -67,7 +67,6 @@ def load_case_set(
     attach: Callable[[CaseSet], object] = lambda loaded: None,
     check: Callable[[str], object] = lambda digest: None,
     detach: Callable[[], object] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
 ) -> CaseSet:
     """Verify a blind half, decode its images in confined children, store the frames, write the rows.
 
@@ -80,7 +79,7 @@ def load_case_set(
     folder, study_key: the blind half; the public key of the study.
     frames_root: where frames are kept; this study's go to <frames_root>/<study_key>/.
     window_rule, actor: the protocol's rule for the default window; who loads, None for the system.
-    progress, limits: called with (images done, images in all) after each image; what a decoding child may use.
+    progress: called with (images done, images in all) after each image.
 
     Raises
     ------
@@ -99,7 +98,7 @@ def load_case_set(
             verify_case_set(folder)
             blind = read_blind_half(folder)
             check(blind.key_digest)
-            ingested = _ingest_all(blind, stage, window_rule, limits, report.tick)
+            ingested = _ingest_all(blind, stage, window_rule, report.tick)
         except CaseSetRefusedError as error:
             report.refused([(case, str(refusal)) for case, refusal in error.refusals])
             raise
@@ -116,9 +115,7 @@ def load_case_set(
     return loaded
 
 
-def _ingest_all(
-    blind: BlindHalf, stage: Staging, rule: WindowRule, limits: Limits, progress: Progress
-) -> list[Ingested]:
+def _ingest_all(blind: BlindHalf, stage: Staging, rule: WindowRule, progress: Progress) -> list[Ingested]:
     """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end.
 
     The list of all bad images is worth more than the first one, and a set that is half loaded could be read.
@@ -136,7 +133,7 @@ def _ingest_all(
     rows, window = _rows(blind), _run(blind).get("window")
     # Between which percentiles the networks were given DICOM pictures; None for a set that does not say.
     networks = None if window is None else Percentiles(float(window[0]), float(window[1]))
-    decode = partial(decode_confined, window_rule=rule, networks=networks, colour=blind.colour, limits=limits)
+    decode = partial(decode_confined, window_rule=rule, networks=networks, colour=blind.colour)
     results: list[Ingested | Refusal] = []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for result in pool.map(ingest, rows):
