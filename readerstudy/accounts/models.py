@@ -91,8 +91,13 @@ class Invitation(models.Model):
             ),
         ]
 
+    @property
+    def role_name(self) -> str:
+        """The role in words."""
+        return self.role.replace("_", " ")
+
     def __str__(self) -> str:
-        return f"{self.email} as {self.role}"
+        return f"{self.email} as {self.role_name}"
 
 
 class OpenSession(AbstractBaseSession):

@@ -20,7 +20,7 @@ from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.cases.selectors import share_pixels
 from readerstudy.study.models import Membership, Reader, Role, Study
-from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
+from readerstudy.study.phases import Phase, PhaseError, StudyError
 
 IN_OTHER_HANDS = {
     "invitation.accepted": "took the role up by an invitation, whose link others could read",
@@ -239,14 +239,19 @@ def has_looked(study: Study, person: User) -> bool:
 
 
 def refuse_groups_seen(study: Study, person: User) -> None:
-    """Raise NotThisPersonError for anyone who has, or had, a role in an unblinded study of what may be the same images.
+    """Refuse anyone who has, or had, a role in an unblinded study of what may be the same images.
 
-    Its cases can be looked through there, each with its group.
+    Its cases can be looked through there, each with its group. An invited person does not hear why: they would learn
+    which images these are.
+
+    Raises
+    ------
+    StudyError: they could see the groups there.
     """
     left = Event.objects.filter(kind="study.role_ended", subject=str(person.pk)).values("study")
     roles = Q(memberships__person=person) | Q(key__in=left)
     unblinded = Study.objects.filter(roles, unblinded_at__isnull=False)
     if share_pixels([study.key], [each.key for each in unblinded]):
-        raise NotThisPersonError(
+        raise StudyError(
             f"{person} could see the groups of the same, or maybe the same, images in an unblinded study"
         )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from uuid import uuid4
 
 import pytest
@@ -19,8 +20,9 @@ from readerstudy.study.design import lifecycle
 from readerstudy.study.design.drafts import draw_again
 from readerstudy.study.duties import add_member
 from readerstudy.study.models import Membership, Role, Study
+from readerstudy.study.people.invitations import invite, refusals_of
 from readerstudy.study.people.members import end_role, enrol_reader
-from readerstudy.study.phases import NotThisPersonError
+from readerstudy.study.phases import StudyError
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
 from readerstudy.study.protocol.questions import Level, Question
 from tests.guards import drop_guards
@@ -96,6 +98,7 @@ def test_answers_are_told_in_the_words_of_the_question() -> None:
     assert told(quality, None) == "not read"
     size = Question("size", "How large?", "number", unit="mm")
     assert told(size, {"status": "answered", "value": 7.5}) == "7.5 mm"
+    assert told(size, {"status": "answered", "value": 1234567.5}) == "1234567.5 mm"
     several = Question("why", "Why?", "multiple_choice", (Level(1, "blur"), Level(2, "tubes")))
     assert told(several, {"status": "answered", "value": [2, 1]}) == "tubes; blur"
 
@@ -204,13 +207,27 @@ def test_whoever_could_look_at_the_groups_does_not_read_the_same_pixels(opened: 
     """Charlie has a role in the unblinded study, Bob has read in it and saw no group."""
     draft = other_study(opened, "draft")
     add_member(study=opened.study, person=opened.charlie, role=Role.STATISTICIAN, actor=opened.alice)
-    with pytest.raises(NotThisPersonError, match="could see the groups of the same"):
+    with pytest.raises(StudyError, match="could see the groups of the same"):
         enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
     enrol_reader(study=draft, person=opened.bob, actor=opened.alice)
     member = Membership.objects.get(study=opened.study, person=opened.charlie)
     end_role(study=opened.study, member=member.pk, actor=opened.alice)
-    with pytest.raises(NotThisPersonError, match="could see the groups of the same"):
+    with pytest.raises(StudyError, match="could see the groups of the same"):
         enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
+
+
+def test_whoever_could_look_at_the_groups_is_not_told_which_images_these_are(opened: Stock) -> None:
+    draft = other_study(opened, "draft")
+    add_member(study=opened.study, person=opened.charlie, role=Role.STATISTICIAN, actor=opened.alice)
+    _, token = invite(
+        study=draft, email=opened.charlie.email, role="reader", actor=opened.alice, link_for=str
+    )
+    charlie = Client()
+    charlie.force_login(opened.charlie)
+    page = charlie.post(f"/invitations/{token}/").content.decode()
+    assert "the study&#x27;s admin has been told" in page
+    assert not re.search("groups|images|unblinded", page)
+    assert "could see the groups" in refusals_of(draft).popitem()[1]
 
 
 def test_images_whose_groups_a_reader_could_see_do_not_take_the_place_of_others(opened: Stock) -> None:
@@ -222,7 +239,7 @@ def test_images_whose_groups_a_reader_could_see_do_not_take_the_place_of_others(
     enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
     draw_again(draft, opened.alice)
     frame.update(pixels_sha256=digest)
-    with pytest.raises(NotThisPersonError, match="could see the groups"):
+    with pytest.raises(StudyError, match="could see the groups"):
         draw_again(draft, opened.alice)
 
 

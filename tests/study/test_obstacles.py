@@ -382,7 +382,7 @@ def test_a_mail_server_that_is_away_keeps_nobody_from_the_answer(
     assert "ConnectionRefusedError" in caplog.text
 
 
-def test_what_is_about_the_person_is_still_said_to_the_person(draft: Stock) -> None:
+def test_what_is_about_the_person_is_said_to_the_person_and_to_the_admin(draft: Stock) -> None:
     _, link = invite(
         study=draft.study,
         email=draft.rita.email,
@@ -393,7 +393,7 @@ def test_what_is_about_the_person_is_still_said_to_the_person(draft: Stock) -> N
     reader = Client()
     reader.force_login(draft.rita)
     assert b"a reader can have no other role" in reader.post(f"/invitations/{link}/").content
-    assert not Event.objects.filter(kind="invitation.refused").exists()
+    assert "a reader can have no other role" in Event.objects.get(kind="invitation.refused").reason
 
 
 def test_telling_words_are_named_where_they_are_typed(draft: Stock) -> None:

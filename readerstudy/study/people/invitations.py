@@ -270,7 +270,7 @@ def _tell_admins(invitation: Invitation, study: Study, people_page: str) -> None
     if not addresses:
         return
     text = (
-        f"Somebody whom you invited to the study '{study.title}' as {dict(ROLES)[invitation.role]} followed the "
+        f"Somebody whom you invited to the study '{study.title}' as {invitation.role_name} followed the "
         f"link and could not be enrolled. This page shows who it was and what prevented it, only to you:\n\n"
         f"{people_page}\n\nTheir link is still valid: tell them when they can try again.\n"
     )
@@ -279,7 +279,7 @@ def _tell_admins(invitation: Invitation, study: Study, people_page: str) -> None
 
 def _send(invitation: Invitation, study: Study, link: str, connection: Any) -> None:
     text = (
-        f"You are invited to the study '{study.title}' as {dict(ROLES)[invitation.role]}.\n\n{link}\n\n"
+        f"You are invited to the study '{study.title}' as {invitation.role_name}.\n\n{link}\n\n"
         f"The link is for {invitation.email} only. It can be used once, "
         f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
     )

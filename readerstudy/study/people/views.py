@@ -223,16 +223,17 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
                     person, _ = invitations.register(token=token, hashed=hashed, **values)
                     begin_session(request, person)
             return redirect("home")
-        except (invitations.InvitationError, NotThisPersonError, PhaseError) as refusal:
+        except (invitations.InvitationError, PhaseError) as refusal:
             error = str(refusal)
         except StudyError as refusal:
             # What hinders may be the design: hidden repeats, who has whose cases. A reader must not learn of it.
             who = signed_in(request) if form is None else None
             people_page = request.build_absolute_uri(reverse("study:people", args=[study.slug]))
             invitations.note_refusal(token=token, person=who, reason=str(refusal), people_page=people_page)
-            error = NOT_YET if found.role == invitations.READER else str(refusal)
+            told = found.role != invitations.READER or isinstance(refusal, NotThisPersonError)
+            error = str(refusal) if told else NOT_YET
     context = {
-        "study": study, "invitation": found, "role": dict(invitations.ROLES)[found.role], "form": form, "mine": mine,
+        "study": study, "invitation": found, "role": found.role_name, "form": form, "mine": mine,
         "error": error,
     }  # fmt: skip
     return render(request, "study/invitation.html", context)
