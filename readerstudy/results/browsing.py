@@ -121,7 +121,7 @@ def told(question: Question, answer: Mapping[str, Any] | None) -> str:
     if isinstance(value, list):
         return "; ".join(str(labels.get(each, each)) for each in value) or "none"
     if question.kind == "number":
-        return f"{value:g} {question.unit}".strip()
+        return f"{value:.15g} {question.unit}".strip()
     return labels.get(value, str(value))
 
 

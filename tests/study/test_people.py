@@ -382,7 +382,7 @@ def test_readers_are_reminded_of_what_they_have_left(
     send_reminder(reader, address)
     (letter,) = mail.outbox
     assert letter.to == [stock.bella.email]
-    assert "you have read 0 of 10 images.\n" in letter.body
+    assert "you have read 0 of 10 cases.\n" in letter.body
     assert address in letter.body
     assert not re.search(r"agree|quality|answer|second", letter.body)
 
@@ -391,7 +391,7 @@ def test_a_reminder_tells_the_day_and_not_the_hour(stock: Stock) -> None:
     Room(stock.readers[0]).answer()
     send_reminder(stock.readers[0].pk, "http://site/read/chest/")
     (letter,) = mail.outbox
-    assert f"1 of 10 images, the last on {timezone.localdate():%Y-%m-%d}.\n" in letter.body
+    assert f"1 of 10 cases, the last on {timezone.localdate():%Y-%m-%d}.\n" in letter.body
 
 
 @pytest.mark.parametrize("why", ["finished", "withdrawn", "closed", "left"])

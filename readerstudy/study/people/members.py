@@ -254,7 +254,7 @@ def send_reminder(reader: int, address: str) -> None:
         return
     begun = f", the last on {row.last_day:%Y-%m-%d}" if row.last_day else ""
     text = (
-        f"In the study '{study.title}' you have read {row.finished} of {row.total} images{begun}.\n\n"
+        f"In the study '{study.title}' you have read {row.finished} of {row.total} cases{begun}.\n\n"
         f"Go on reading here; you begin where you stopped:\n\n{address}\n"
     )
-    send_mail(f"Reminder: {row.total - row.finished} images left to read", text, None, [row.person.email])
+    send_mail(f"Reminder: {row.total - row.finished} cases left to read", text, None, [row.person.email])
