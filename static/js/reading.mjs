@@ -181,7 +181,7 @@ window.addEventListener("beforeunload", (event) => {
 });
 form.form.addEventListener("submit", (event) => {
   event.preventDefault();
-  room.submit();
+  room.submit(true);
 });
 form.comment.addEventListener("input", () => room.keepDraft());
 

@@ -133,6 +133,25 @@ def test_from_consent_to_a_saved_case_by_keyboard(room: Page, kind_reader: Reade
     assert kind_reader.consented_at is not None
 
 
+def test_what_was_entered_is_saved_or_asked_about(room: Page, kind_reader: Reader) -> None:
+    """A label that was typed and not added, and then an open list, when the button is clicked."""
+    through_the_stages(room)
+    answer(room)
+    room.get_by_role("button", name="Take Nodule back").click()
+    room.locator("#entry-absent").fill("Nodule")
+    save = room.get_by_role("button", name="Save and go on")
+    save.click()
+    expect(room.locator("#form-note")).to_have_text(
+        "Finish or clear what you entered: “Which labels are missing?”"
+    )
+    room.get_by_role("button", name="Add", exact=True).click()
+    room.locator('[data-key="signs"] .choice').nth(2).click()
+    save.click()
+    at_case(room, 2)
+    answers = Rating.objects.get(assignment__reader=kind_reader).answers
+    assert (answers["absent"]["value"], answers["signs"]["value"]) == (["Nodule"], [2, 3, 4])
+
+
 def axe_finds_nothing(page: Page) -> None:
     violations = Axe().run(page, options=RULES).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == []

@@ -62,6 +62,7 @@ def test_a_study_of_two_images_to_a_case_goes_the_whole_way(
     sign_in_as(page, url, people.bob.email)
     page.goto(f"{url}/read/chest/")
     _first_case(page, bob)
+    _draw_on_the_other(page)
     _the_others(page, bob)
     _open_the_key(people)
     sign_in_as(page, url, people.alice.email)
@@ -120,6 +121,23 @@ def _first_case(page: Page, bob: Reader) -> None:
     (rating,) = Rating.objects.filter(assignment__reader=bob)
     assert [mark["image"] for mark in rating.marks] == ["LATERAL"]
     assert rating.answers["where"] == {"status": "answered", "value": 1}
+
+
+def _draw_on_the_other(page: Page) -> None:
+    """A tool that was taken for one image draws on the other one where it is put there."""
+    at_case(page, 2)
+    views = page.locator(".view:visible")
+    page.get_by_role("button", name="Draw a rectangle").click()
+    box = views.nth(1).bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 30, steps=3)
+    page.mouse.up()
+    expect(views.nth(1).locator("rect.mark-line")).to_have_count(1)
+    press(page, "Escape", "x", "g")
+    expect(page.locator("rect.mark-line")).to_have_count(0)
 
 
 def _the_others(page: Page, bob: Reader) -> None:

@@ -184,3 +184,18 @@ test("lists and marks in words", () => {
   assert.equal(answers.inWords(FOLLOWING[4], answered(12)), "12 mm");
   assert.equal(answers.inWords(FOLLOWING[5], answered(null)), "marked on the image");
 });
+
+test("a comma is a decimal point, and asked about where it may stand for thousands", () => {
+  const size = { key: "size", kind: "number", unit: "mm" };
+  assert.deepEqual(["7,5", "0,125", "1234,567", "7.125"].map(answers.numberOf), [7.5, 0.125, 1234.567, 7.125]);
+  assert.equal(answers.typedProblem(size, "7,5"), "");
+  assert.equal(answers.typedProblem(size, "1,234"), "Write 1.234 or 1234: 1,234 can be either.");
+  assert.equal(answers.typedProblem(size, "1,234,567"), "Expected a number.");
+});
+
+test("lists and marks that were begun and are no answer are named", () => {
+  const few = answers.toggle(answers.giveYesNo(following(), 0), "signs", 1);
+  assert.deepEqual(answers.begun(few).map(({ key }) => key), ["signs"]);
+  assert.deepEqual(answers.begun(answers.toggle(few, "signs", 2)), []);
+  assert.deepEqual(answers.begun(answers.toggle(few, "signs", 1)), []);
+});

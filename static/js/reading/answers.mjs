@@ -124,6 +124,22 @@ function isEntry(sheet, question, entry) {
   return question.levels.some((level) => level.value === entry);
 }
 
+/** The number that a text says; NaN where a comma may stand for thousands or for the decimal point. @param {string} text */
+export function numberOf(text) {
+  return isAmbiguous(text) ? NaN : Number(text.replace(",", "."));
+}
+
+/** @param {string} text */
+function isAmbiguous(text) {
+  return /^[+-]?[1-9]\d{0,2},\d{3}$/.test(text);
+}
+
+/** What is wrong with a typed number; empty if nothing. @param {Question} question @param {string} text */
+export function typedProblem(question, text) {
+  if (isAmbiguous(text)) return `Write ${text.replace(",", ".")} or ${text.replace(",", "")}: ${text} can be either.`;
+  return numberProblem(question, numberOf(text));
+}
+
 /** What is wrong with a number; empty if nothing. @param {Question} question @param {number} value */
 export function numberProblem({ minimum, maximum, whole, unit }, value) {
   const of = unit ? ` ${unit}` : "";
@@ -263,6 +279,11 @@ export function missing(sheet) {
   return asked(sheet).filter((question) => question.required && !(question.key in sheet.given));
 }
 
+/** Lists and marks that were begun and are no answer yet, of which nothing would be saved. @param {Sheet} sheet @returns {Question[]} */
+export function begun(sheet) {
+  return asked(sheet).filter(({ key }) => !(key in sheet.given) && (listOf(sheet, key).length > 0 || (sheet.marks[key] ?? 0) > 0));
+}
+
 /** Leave the list that is being ticked; null if there is none, or nothing to go on to. @param {Sheet} sheet @returns {Sheet | null} */
 export function leaveList(sheet) {
   return sheet.listing !== null && sheet.listing in sheet.given && firstOpen(sheet) ? { ...sheet, listing: null } : null;
@@ -304,10 +325,12 @@ function levelInWords(question, value) {
 /**
  * What a reader is told before a sheet can be saved; "" where nothing is.
  * @param {Sheet} sheet @param {boolean} asked whether "technical problem" throughout has been asked about
+ * @param {Question[]} [halted] questions without an answer, or for which something was entered that is none
  */
-export function beforeSaving(sheet, asked) {
+export function beforeSaving(sheet, asked, halted = []) {
   const open = missing(sheet).length;
   if (open > 0) return open === 1 ? "One question is still open." : `${open} questions are still open.`;
+  if (halted.length > 0) return `Finish or clear what you entered: “${halted[0].text}”`;
   if (asked || !technicalThroughout(sheet)) return "";
   return "Every answer is “technical problem”. Press Enter again to save that, or Backspace to change it.";
 }

@@ -7,7 +7,7 @@
  * @typedef {import("./answers.mjs").Answer} Answer
  * @typedef {import("./widgets.mjs").Widget} Widget
  */
-import { active, asked, isAsked } from "./answers.mjs";
+import { active, asked, begun, isAsked } from "./answers.mjs";
 import { element, find } from "./dom.mjs";
 import { offerShapes } from "./toolbar.mjs";
 import { input, widgetFor } from "./widgets.mjs";
@@ -79,6 +79,15 @@ export class AnswerForm {
       if (given) part.box.removeAttribute("data-missing");
       if (question.key === now) part.box.scrollIntoView({ block: "nearest" });
     }
+  }
+
+  /** Questions that something was entered for which is no answer: nothing of it would be saved. @param {Sheet} sheet @returns {Question[]} */
+  unfinished(sheet) {
+    const typed = asked(sheet).filter(({ key, kind }) => {
+      const box = /** @type {HTMLInputElement | null} */ (this.parts.get(key)?.box.querySelector(".entry input, .entry textarea"));
+      return box?.value.trim() && (kind === "missing_labels" || !(key in sheet.given));
+    });
+    return [...new Set([...typed, ...begun(sheet)])];
   }
 
   /** Point at questions that still need an answer. @param {Question[]} questions */

@@ -95,6 +95,12 @@ export class Hanging {
     return true;
   }
 
+  /** Activate an image that is pressed, with the tool in hand: it draws where it is put. @param {number} index */
+  #carry(index) {
+    const { tool } = this.active.board;
+    if (index !== this.#active && this.activate(index) && tool) this.active.take(tool);
+  }
+
   /** Go on to the next image of the case; false where there is one only. */
   next() {
     return this.#pictures.length > 1 && this.activate((this.#active + 1) % this.#pictures.length);
@@ -146,7 +152,8 @@ export class Hanging {
     role.style.setProperty("--n", String(index));
     view.append(marker, role);
     role.addEventListener("mousedown", (event) => event.preventDefault());
-    for (const kind of ["pointerdown", "focusin"]) view.addEventListener(kind, () => this.activate(index));
+    view.addEventListener("focusin", () => this.activate(index));
+    view.addEventListener("pointerdown", () => this.#carry(index), { capture: true }); // before the viewer begins to draw
     this.viewers.push(
       new Viewer(canvas, {
         ...this.options,

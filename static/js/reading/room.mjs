@@ -115,19 +115,19 @@ export class ReadingRoom {
     if (this.phase === "reading") this.#keep(null);
   }
 
-  /** Go on: out of a list that is being ticked, or to the next case if every question has its answer. */
-  async submit() {
+  /** Go on: out of a list that is being ticked (the button saves), or to the next case if every question has its answer. @param {boolean} [byButton] */
+  async submit(byButton = false) {
     if (this.phase !== "reading" || !this.now) return;
-    const left = answers.leaveList(this.sheet);
+    const left = byButton ? null : answers.leaveList(this.sheet);
     if (left) {
       this.change(left);
       return;
     }
     const small = this.tellSize();
     const tooSmall = this.state?.image_least?.block ? small : "";
-    const told = tooSmall || answers.beforeSaving(this.sheet, this.sure === this.now.id);
+    const open = tooSmall ? [] : [...answers.missing(this.sheet), ...this.form.unfinished(this.sheet)];
+    const told = tooSmall || answers.beforeSaving(this.sheet, this.sure === this.now.id, open);
     if (told) {
-      const open = tooSmall ? [] : answers.missing(this.sheet);
       this.form.markMissing(open);
       if (!tooSmall && open.length === 0) this.sure = this.now.id;
       this.status.note(told);

@@ -13,7 +13,7 @@
  *
  * @typedef {{element: HTMLElement, show: (sheet: Sheet) => void}} Widget
  */
-import { levelsOf, listOf, numberProblem } from "./answers.mjs";
+import { levelsOf, listOf, numberOf, typedProblem } from "./answers.mjs";
 import { element } from "./dom.mjs";
 
 /** Scales with longer labels stand one below the other. */
@@ -128,8 +128,8 @@ function entry(question, ear) {
   const note = element("span", { class: "entry-note", id: `${id}-note` });
   box.addEventListener("input", () => {
     const text = box.value.trim();
-    const value = number ? Number(text.replace(",", ".")) : box.value;
-    const problem = text !== "" && number ? numberProblem(question, /** @type {number} */ (value)) : "";
+    const value = number ? numberOf(text) : box.value;
+    const problem = text !== "" && number ? typedProblem(question, text) : "";
     note.textContent = problem;
     box.setAttribute("aria-invalid", String(problem !== ""));
     if (text === "" || problem) ear.take(question.key);
@@ -160,7 +160,8 @@ function marking(question) {
     element: element("div", { class: "marking" }, ...buttons, count),
     show: ({ marks }) => {
       const drawn = marks[question.key] ?? 0;
-      const text = drawn === 0 ? `Draw at least ${question.fewest || 1} on the image.` : `${drawn} on the image. X takes the last one back.`;
+      const least = question.required && question.fewest !== 0 ? `Draw at least ${question.fewest || 1} on the image.` : "";
+      const text = drawn === 0 ? least : `${drawn} on the image. X takes the last one back.`;
       if (count.textContent !== text) count.textContent = text;
     },
   };
