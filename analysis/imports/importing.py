@@ -136,7 +136,7 @@ def _import_one(
         classes=classes,
         id_column=choices.id_column or source.data.id_column,
     )
-    if choices.id_column and found.images is None and file.path.suffix in (".csv", ".parquet"):
+    if choices.id_column and found.images is None and found.columns is not None:
         raise PredictionsError(f"{file.path}: expected the column {choices.id_column!r} of images, got none")
     try:
         if file.condition in choices.logits:

@@ -175,7 +175,7 @@ class _Machine:
         if role is None:
             refuse(
                 f"the file asks for {module[:80]}.{name[:80]}, which is not part of a table of scores and is never "
-                f"loaded; only pickled pandas frames and numpy arrays of numbers with one text column are read"
+                f"loaded; only frames of pandas and arrays of numpy, of numbers and text, are read: save others as .csv"
             )
         self.push(Thing(f"{module}.{name}", role))
 

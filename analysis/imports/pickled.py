@@ -36,13 +36,14 @@ class Predictions:
     images: list[str] | None = None
 
 
-def read_pickle(content: bytes, *, images: int) -> Predictions:
-    """Read a pickled pandas frame (columns of floats and at most one text column) or numpy array of floats.
+def read_pickle(content: bytes, *, images: int, id_column: str = "") -> Predictions:
+    """Read a pickled pandas frame (columns of floats, texts that name labels and images) or numpy array of floats.
 
     Parameters
     ----------
     content: the whole file, as pandas 1.3 to 3 or numpy 1 to 2 write it.
     images: the expected number of rows; it bounds the work that a file can ask for.
+    id_column: the text column that may name the images; else an index of texts does.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def read_pickle(content: bytes, *, images: int) -> Predictions:
     """
     found = interpret(content, steps=10_000 + 8 * images)
     if _made(found, "frame") and isinstance(found.state, dict):
-        return _from_frame(found.state.get("_mgr"))
+        return _from_frame(found.state.get("_mgr"), id_column)
     if _made(found, "array") or _made(found, "buffer"):
         return Predictions(_floats(_values(found)))
     refuse(f"expected a pandas frame or a numpy array of floats in the pickle, got {type(found).__name__}")
@@ -60,39 +61,40 @@ def _made(value: Any, role: str, *counts: int) -> bool:
     return isinstance(value, Thing) and value.is_made(role, *counts)
 
 
-def _from_frame(manager: Any) -> Predictions:
-    names = _names(manager)
+def _from_frame(manager: Any, id_column: str) -> Predictions:
+    names, rows = _axes(manager)
     scores: dict[str, NDArray[Any]] = {}
-    labels: list[str] | None = None
+    texts = {} if rows is None else {id_column: rows}
     for places, values in _blocks(manager.given[0], len(names)):
         found = [names[place] for place in places]
         if isinstance(values, list):
-            if found != [LABEL]:
-                refuse(f"expected one text column '{LABEL}', got {', '.join(map(repr, found))[:200]}")
-            labels = values
+            if found[0] not in (LABEL, id_column):
+                refuse(f"expected text in '{LABEL}' and the --id-column alone, got it in {found[0][:80]!r}")
+            texts[found[0]] = values
         else:
             scores |= dict(zip(found, _floats(values), strict=True))
-    absent = [name for name in names if name not in scores and (name != LABEL or labels is None)]
+    absent = [name for name in names if name not in scores and name not in texts]
     if absent or not scores:
         refuse(f"expected values for each column of the frame, got none for {(absent or ['scores'])[0]!r}")
     columns = tuple(name for name in names if name in scores)
-    lengths = {len(scores[name]) for name in columns} | ({len(labels)} if labels is not None else set())
-    if len(lengths) > 1:
+    if len({*map(len, scores.values()), *map(len, texts.values())}) > 1:
         refuse("expected columns of one length in the frame, got several")
-    return Predictions(np.column_stack([scores[name] for name in columns]), columns, labels)
+    table = np.column_stack([scores[name] for name in columns])
+    return Predictions(table, columns, texts.get(LABEL), texts.get(id_column))
 
 
-def _names(manager: Any) -> list[str]:
+def _axes(manager: Any) -> tuple[list[str], list[str] | None]:
+    """Return the names of the columns, and those of the rows where they are texts."""
     axes = manager.given[1] if _made(manager, "manager", 2) else None
-    if type(axes) is not list or len(axes) != 2 or not _made(axes[0], "index", 2):
+    if type(axes) is not list or len(axes) != 2 or not all(_made(axis, "index", 2) for axis in axes):
         refuse("expected a frame with two axes in the pickle, got something else")
-    given = axes[0].given[1]
-    names = _values(given.get("data")) if type(given) is dict else None
+    given = [axis.given[1] if type(axis.given[1]) is dict else {} for axis in axes]
+    names, rows = (_values(each.get("data")) for each in given)
     if not isinstance(names, list):
         refuse("expected column names in text, got something else")
     if len(set(names)) != len(names):
         refuse("expected each column of the frame once, got one twice")
-    return names
+    return names, rows if isinstance(rows, list) else None
 
 
 def _blocks(blocks: Any, width: int) -> Iterator[tuple[list[int], list[str] | NDArray[Any]]]:

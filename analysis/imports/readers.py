@@ -59,7 +59,7 @@ def _content(path: Path, limit: int) -> bytes:
 
 
 def _pickle(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
-    return read_pickle(content, images=images)
+    return read_pickle(content, images=images, id_column=id_column)
 
 
 def _npy(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
@@ -102,7 +102,7 @@ def _parquet(content: bytes, images: int, classes: Sequence[str], id_column: str
                 f"expected {images} rows of scores for {len(classes)} classes, got {file.metadata.num_rows} rows of "
                 f"{file.metadata.num_columns} columns"
             )
-        frame = file.read().to_pandas()
+        frame = file.read().to_pandas(ignore_metadata=True)  # an index is a column like others
     except (arrow.ArrowException, OSError) as error:
         raise PredictionsError(f"expected a Parquet file, got the error '{error}'") from error
     return _from_frame(frame, id_column)

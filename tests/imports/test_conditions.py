@@ -105,6 +105,34 @@ def test_files_of_one_seed_need_no_number_and_softmax_is_a_choice(home: Path) ->
     assert run.provenance["imported"]["logits"] == ["int8", "old"]
 
 
+@pytest.mark.parametrize("kept", ["index", "unnamed index", "column"])
+@pytest.mark.parametrize("ending", ["pkl", "parquet"])
+def test_rows_of_a_frame_are_found_by_the_names_that_it_keeps(home: Path, kept: str, ending: str) -> None:
+    """A frame keeps its names in the index as often as in a column; taken in their order, rows were other images'."""
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    names, options = pd.read_csv(home / "labels.csv")["id"], {"logits": None, "id_column": "picture"}
+    if kept == "unnamed index":
+        options["id_column"] = "__index_level_0__" if ending == "parquet" else None
+    for place, student in (("a", False), ("b", True)):
+        frame = pd.DataFrame(expit(drawn(0, student=student)), names.rename("picture"), CLASSES)
+        frame = frame.sample(frac=1, random_state=int(student))
+        frame = frame.reset_index() if kept == "column" else frame
+        frame = frame.rename_axis(None) if kept == "unnamed index" else frame
+        write = frame.to_pickle if ending == "pkl" else frame.to_parquet
+        write(home / f"{place}.{ending}")
+    run = read_run(imported(home, f"a={home}/a.{ending}", f"b={home}/b.{ending}", **options))
+    np.testing.assert_allclose(run.scores(0, "b"), expit(drawn(0, student=True)), atol=1e-6)
+
+
+def test_a_pickle_without_the_names_that_were_asked_for_is_refused(home: Path) -> None:
+    for place in "ab":
+        pd.DataFrame(expit(drawn(0, student=False)), columns=CLASSES).to_pickle(home / f"{place}.pkl")
+    with pytest.raises(CommandError, match="expected the column 'picture' of images, got none"):
+        imported(home, f"a={home}/a.pkl", f"b={home}/b.pkl", logits=None)
+    assert not (home / "run").exists()
+
+
 def test_shares_and_names_are_one_axis(home: Path) -> None:
     places = [f"{name}={home / 'teacher'}" for name in ("dense", "0.5", "0.9")] + [
         f"student={home / 'student'}"

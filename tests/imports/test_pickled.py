@@ -276,7 +276,7 @@ def frames_gone_wrong() -> dict[str, old.Call]:
     return {
         "values for each column": old.frame_of((scores,), axes),
         "got none for 'scores'": old.frame_of((), [old.columns([]), old.rows(5)]),
-        "one text column 'label'": old.frame_of((other, label), axes),
+        "text in 'label' and the --id-column alone": old.frame_of((other, label), axes),
         "columns of one length": old.frame_of((scores, short), axes),
         "the places of a frame's 4 columns": old.frame_of((beyond, label), axes),
         "expected floats": old.frame_of((whole, label), axes),
