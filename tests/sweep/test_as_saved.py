@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils import prune
 
 from analysis.sweep.errors import CheckpointError, SpecError
 from analysis.sweep.networks.architectures import build_classifier
@@ -95,6 +96,19 @@ def test_buffers_of_losses_are_named_and_skipped(tmp_path: Path) -> None:
     assert averaging.notes == ("checkpoints: skipped n_averaged",)
     said = refusal(tmp_path, STATE | {"gate.weight": torch.ones(3)})
     assert "unexpected: gate.weight; [models] rename can change names" in said
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_masks_of_torchs_pruning_are_applied(tmp_path: Path, prefix: str) -> None:
+    """A network that was pruned in torch keeps each weight and its mask apart until somebody calls `remove`."""
+    network = build_classifier(SMALL, 3)
+    network.load_state_dict(STATE)
+    prune.global_unstructured([(network.fc, "weight")], prune.L1Unstructured, amount=0.5)
+    found = read(tmp_path, {prefix + name: value for name, value in network.state_dict().items()})
+    assert "checkpoints: applied the masks of" in " ".join(found.notes)
+    prune.remove(network.fc, "weight")
+    same(found, {name: network.state_dict()[name] for name in STATE})
+    assert (found.state["fc.weight"] == 0).float().mean() == 0.5
 
 
 def test_raw_or_averaged_by_choice(tmp_path: Path) -> None:

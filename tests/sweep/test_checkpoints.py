@@ -3,6 +3,7 @@
 import argparse
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,10 +82,10 @@ def test_reads_wrapped_half_precision_and_numbers_beside(tmp_path):
         f"module.{name}": value.half() if value.is_floating_point() else value
         for name, value in state.items()
     }
-    options = argparse.Namespace(lr=0.1, data="images")
-    torch.save(
-        {"weights": wrapped, "best": np.float64(0.3), "epoch": 7, "args": options}, tmp_path / "net.pt"
-    )
+    options = argparse.Namespace(lr=0.1, data=Path("images"))
+    drawn = {"numpy": np.random.RandomState(0).get_state(), "losses": np.ones(3)}
+    beside = {"best": np.float64(0.3), "epoch": 7, "args": options, "drawn": drawn}
+    torch.save({"weights": wrapped, **beside}, tmp_path / "net.pt")
     got = read_member(tmp_path / "net.pt", ModelsSpec(SMALL), 20)
     assert got.sha256 == sha256_file(tmp_path / "net.pt")
     assert got.state.keys() == state.keys()

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,11 @@ def read_checkpoint(path: Path, sha256: str | None = None, weights: str = "raw")
     for name, value in state.items():
         if value.is_floating_point() and not _finite(value):
             raise CheckpointError(f"{path}: expected finite weights, got nan or infinity in '{name}'")
+    shapes = {name: value.shape for name, value in state.items()}
+    masked = [n[:-5] for n in shapes if n.endswith("_mask") and shapes.get(f"{n[:-5]}_orig") == shapes[n]]
+    notes += (f"checkpoints: applied the masks of {_some(masked)}",) if masked else ()
+    for name in masked:  # as torch.nn.utils.prune leaves them until its `remove`
+        state[name] = state.pop(f"{name}_orig") * state.pop(f"{name}_mask")
     said = inside if isinstance(inside, Mapping) else {}
     named = said.get("classes")
     classes = tuple(str(name) for name in named) if isinstance(named, list | tuple) else None
@@ -181,11 +186,12 @@ def _pickle(content: bytes, path: Path) -> Any:
 
 
 def _plain_numbers() -> list[Any]:
-    """Return numpy's number types and the namespace of options, which training scripts leave beside the weights."""
-    kinds = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "?")]
-    scalar = np.float64(0).__reduce__()[0]
-    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # numpy 1 and 2
-    return [*((scalar, name) for name in names), np.dtype, *kinds, argparse.Namespace]
+    """Return numpy's arrays and numbers, options and paths, which training scripts leave beside the weights."""
+    kinds = [type(np.dtype(kind)) for kind in ("f8", "f4", "i8", "i4", "u4", "u1", "?")]
+    makers: list[Any] = [each.__reduce__()[0] for each in (np.float64(0), np.zeros(1))]
+    places = ("numpy.core.multiarray", "numpy._core.multiarray")  # numpy 1 and 2
+    named = [(each, f"{place}.{each.__name__}") for each in makers for place in places]
+    return [*named, np.ndarray, np.dtype, *kinds, argparse.Namespace, (PosixPath, "pathlib.PosixPath")]
 
 
 def _safetensors(content: bytes, path: Path) -> State:
