@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.columns import Column, FrameError, Kind, Table, as_numbers, check_column
 from analysis.conditions import Condition, in_order
 from analysis.endpoints import MISSING, PAPER, Endpoint
-from analysis.identity import NameClashError, Names, join, name_key, path_key
+from analysis.identity import NameClashError, Names, join, name_key, path_key, spelled
 
 FORMAT = 1
 """Version of every file format of this module but that of a RUN folder."""
@@ -178,13 +178,11 @@ def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> 
 def without_repeats(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Return a table that somebody else wrote without the rows that say again, in every column, what another said.
 
-    Cells are compared as names are (`analysis.identity`); a row of a key that differs stays, and `check_table`
-    refuses it. The index tells which rows are left.
+    Cells are compared as names are between tables (`analysis.identity`), names themselves as they are spelled; another
+    row or spelling of a key stays, and `check_table` refuses it. The index tells which rows are left.
     """
-    texts = {
-        name: frame[name].astype(str).map(path_key if name in table.paths else name_key)
-        for name in frame.columns
-    }
+    names = (*table.named, *table.paths)
+    texts = {name: frame[name].astype(str).map(spelled if name in names else name_key) for name in frame}
     return frame[~pd.DataFrame(texts, index=frame.index).duplicated()]
 
 

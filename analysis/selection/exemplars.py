@@ -72,8 +72,8 @@ def find_exemplars(
 
     Raises
     ------
-    SelectionError: arrays of other shapes, scores outside 0 to 1, an unknown criterion, a repeated image, or
-        fewer images with a score than exemplars wanted.
+    SelectionError: arrays of other shapes, frames of other rows or columns, scores outside 0 to 1, an unknown
+        criterion, a repeated image, or fewer images with a score than exemplars wanted.
 
     Examples
     --------
@@ -86,8 +86,11 @@ def find_exemplars(
     >>> found.images, found.cut
     (['b'], -1.0)
     """
+    axes = [getattr(scores, "axes", ()) for scores in (dense, pruned)]  # of frames
+    if all(axes) and not all(map(pd.Index.equals, *axes)):
+        raise SelectionError("expected frames with the same rows and columns in one order, got others")
     dense, pruned = (np.asarray(scores, np.float64) for scores in (dense, pruned))
-    _check(images, dense, pruned, criterion)
+    _check(images := list(images), dense, pruned, criterion)
     rule = CRITERIA[criterion]
     if rule.seedwise:
         raise SelectionError(f"{criterion} needs the scores of each seed, got mean scores: use find_in_run")

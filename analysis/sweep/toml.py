@@ -21,7 +21,7 @@ SECTIONS: Mapping[str, Any] = {part.name: part.type for part in fields(sections.
 }
 
 
-def load_spec(path: Path) -> sections.SweepSpec:
+def load_spec(path: Path | str) -> sections.SweepSpec:
     """Read SPEC.toml; relative paths in it start at its folder.
 
     Raises
@@ -29,14 +29,14 @@ def load_spec(path: Path) -> sections.SweepSpec:
     SpecError: no such file, no TOML, an unknown section or key, a wrong type, an impossible value.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SpecError(f"{path}: expected a TOML file there, got none") from None
     except OSError as error:
         raise SpecError(f"{path}: expected a TOML file to read, got the error '{error.strerror}'") from error
     except (ValueError, RecursionError) as error:  # syntax, encoding, a number too long, lists too deep
         raise SpecError(f"{path}: expected TOML, got the error '{error}'") from error
-    return spec_from(content, base=path.absolute().parent, where=str(path))
+    return spec_from(content, base=Path(path).absolute().parent, where=str(path))
 
 
 def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specification") -> sections.SweepSpec:

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,18 @@ def test_by_hand() -> None:
 def test_plain_lists_are_taken_too() -> None:
     found = find_exemplars(NAMES, DENSE.tolist(), PRUNED.tolist(), fraction=0.4, seed=None)  # type: ignore[arg-type]
     assert found.images == ["d", "b"]
+
+
+def test_frames_are_taken_if_they_agree_in_rows_and_columns() -> None:
+    """Columns of another order gave other exemplars, without a word."""
+    dense, pruned = (pd.DataFrame(scores, NAMES, ["A", "B", "C"]) for scores in (DENSE, PRUNED))
+    found = find_exemplars(pd.Series(NAMES, NAMES), dense, pruned, fraction=0.4, seed=None)
+    assert found.images == ["d", "b"]
+    for other in (pruned[["B", "A", "C"]], pruned.iloc[::-1]):
+        with pytest.raises(SelectionError, match="the same rows and columns in one order"):
+            find_exemplars(NAMES, dense, other, fraction=0.4)
+    with pytest.raises(SelectionError, match="for image 'e'"):
+        find_exemplars(pd.Series(NAMES, range(5, 10)), DENSE * 9, PRUNED)
 
 
 def test_a_tie_goes_to_either_by_lot_and_the_names_say_nothing() -> None:

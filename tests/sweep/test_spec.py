@@ -16,7 +16,7 @@ DATA = {"name": "d", "images": "images"}
 
 def read(tmp_path: Path, text: str) -> SweepSpec:
     (tmp_path / "spec.toml").write_text(text)
-    return load_spec(tmp_path / "spec.toml")
+    return load_spec(str(tmp_path / "spec.toml"))  # as a notebook gives it
 
 
 def test_defaults_are_the_published_study(tmp_path):

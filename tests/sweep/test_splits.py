@@ -125,6 +125,12 @@ def test_an_image_that_comes_again_with_the_same_labels_is_one_image(tmp_path):
     assert read_split(tmp_path / "labels.csv", nih(tmp_path), "test").images == NAMES
 
 
+def test_two_spellings_with_the_same_labels_are_refused_and_none_is_left_out(tmp_path):
+    """Both may be files of their own: the second was passed over as a repeat."""
+    again = pd.concat([label_frame(NAMES), label_frame(NAMES).iloc[[0]].replace(NAMES[0], NAMES[0].upper())])
+    refused(tmp_path, again, "in one spelling", f"row 1 {NAMES[0]!r}", f"row 4 {NAMES[0].upper()!r}")
+
+
 def test_absent_files_are_named(tmp_path):
     data = nih(tmp_path)
     with pytest.raises(

@@ -146,7 +146,7 @@ def _counted(frame: pd.DataFrame, where: str) -> str:
             parts.append(f"{name} {', '.join(f'{value} {count:,}' for value, count in counts.items())}")
     if "age" in frame and frame["age"].notna().any():
         parts.append(f"age {frame['age'].min():g} to {frame['age'].max():g}")
-    return f"{where}: {len(frame):,} test images; {'; '.join(parts)}"
+    return "; ".join([f"{where}: {len(frame):,} test images", *parts])
 
 
 def _unread(written: pd.DataFrame, read: pd.DataFrame, rows: list[int], where: str) -> tuple[str, ...]:
