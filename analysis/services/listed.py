@@ -136,8 +136,6 @@ def read_listed(path: Path, groups: Groups, studies: Path | None = None) -> pd.D
     FrameError: a cell that `frames.LISTED` does not allow.
     """
     frame = read_images(path)
-    if studies is not None:
-        frame = cases_of_studies(frame, find_images(frame["image"], studies))
     arm_of = {name_key(groups.other): 0, name_key(groups.one): 1}
     if len(arm_of) < 2:
         raise CaseSetError(
@@ -154,9 +152,11 @@ def read_listed(path: Path, groups: Groups, studies: Path | None = None) -> pd.D
         raise CaseSetError(
             f"{path}: expected cases of {groups.one!r} and of {groups.other!r}, got one group only"
         )
+    frame = frame.assign(arm=arms.astype(int))
+    if studies is not None:
+        frame = cases_of_studies(frame, find_images(frame["image"], studies))
     labels = frame["labels"].str.split(";").map(lambda parts: [" ".join(part.split()) for part in parts])
     return frame[[name for name in frame.columns if name in frames.SELECTION.names]].assign(
-        arm=arms.astype(int),
         # A case without a set has a number of its own.
         pair=pd.factorize(named(frame, "set", "\0" + case_of(frame)))[0],
         score=np.nan,

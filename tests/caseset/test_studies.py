@@ -74,3 +74,13 @@ def test_a_study_with_one_view_less_is_refused_with_the_counts(tmp_path: Path) -
     pd.read_csv(listed, dtype=str).drop(index=0).to_csv(listed, index=False)
     with pytest.raises(CommandError, match=r"PA \+ LATERAL in 9; PA in 1 cases"):
         written(listed, "--by-study", "apply")
+
+
+def test_a_wrong_group_is_named_by_its_row_in_the_list(tmp_path: Path) -> None:
+    """The rule puts PA, which is the second row here, first."""
+    listed = studies(tmp_path)
+    table = pd.read_csv(listed, dtype=str)
+    table.loc[1, "group"] = "no group"
+    table.to_csv(listed, index=False)
+    with pytest.raises(CommandError, match=r"row 2, column 'group': expected .*, got 'no group'"):
+        written(listed, "--by-study", "apply")
