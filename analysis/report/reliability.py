@@ -1,5 +1,7 @@
 """Agreement between and within readers, reading times, what was not answered, and what is not tested."""
 
+from math import floor, log10
+
 from analysis.endpoints import capital
 from analysis.figures.described import Described
 from analysis.printed import DASH, interval, number, p_value
@@ -220,6 +222,8 @@ def _cell(each: Described, place: int, value: float | None) -> str:
     if value is None:
         return DASH
     if each.number:
-        return f"{number(value, 2)} {each.unit}".strip()
+        # Four thousandths of a millilitre are not 0.00 ml.
+        digits = 1 - floor(log10(abs(value))) if 0 < abs(value) < 0.1 else 2
+        return f"{number(value, digits)} {each.unit}".strip()
     share = value / each.answered[place] if each.answered[place] else None
     return f"{value:.0f} ({percent(share)})"

@@ -330,6 +330,16 @@ def test_the_estimand_opens_the_report():
     assert (first.text, first.kind) == ("What was compared: PIEs as found, for readers like these.", "lede")
 
 
+def test_small_numbers_are_not_told_as_nothing():
+    rows = (("Smallest", (0.0, -0.004)), ("Median", (0.00001234, 0.096)), ("Largest", (0.5, 1234567.5)))
+    asked = Described("How large?", (9, 9), (9, 9), rows, number=True, unit="ml")
+    section = described_section(analysed(A), Background(described=(asked,)))
+    (grid,) = [block for block in section.blocks if isinstance(block, Grid)]
+    assert [row[1:] for row in grid.rows[1:]] == [
+        ("0.00 ml", "−0.0040 ml"), ("0.000012 ml", "0.096 ml"), ("0.50 ml", "1234567.50 ml"),
+    ]  # fmt: skip
+
+
 def test_guesses_of_the_group_have_the_blinding_index_of_each_group():
     """7 of 10 right and 1 wrong in the first group; 5 of 8 right and 2 wrong in the second, whose option is second."""
     rows = (("first", (7.0, 2.0)), ("second", (1.0, 5.0)), ("cannot tell", (2.0, 1.0)))
