@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from analysis.selection.covariates import is_blank, is_numeric, require
 from analysis.selection.criteria import SelectionError
+from analysis.vocabulary import age
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def match_controls(
 
     Parameters
     ----------
-    exemplars, pool: disjoint images, with `image`, `patient` (when distinct) and the columns used.
+    exemplars, pool: disjoint images, with `image`, `patient` (when distinct) and the columns used; `age` in years,
+        or as DICOM writes it (060Y), where what is no age is blank.
     exact: columns to match exactly.
     nearest: columns to be near on.
     ratio: controls per exemplar, from 1.
@@ -73,6 +75,8 @@ def match_controls(
             f"expected a ratio of 1 or more and weights of 0 or more, got {ratio} and {nearest}"
         )
     both = pd.concat([exemplars.assign(_pool=False), pool.assign(_pool=True)])
+    if "age" in both and not is_numeric(both["age"]):
+        both["age"] = pd.to_numeric(both["age"].map(lambda text: age(str(text))))
     for name in exact:
         require(both, name, f"matching exactly on {name}")
     for key in nearest:

@@ -35,6 +35,19 @@ def test_the_sum_is_smallest_not_each_step() -> None:
     np.testing.assert_allclose(sorted(came["distance"]), [1 / scale, 10 / scale])
 
 
+@pytest.mark.parametrize("written", ["{:03d}Y", "{}", "{}.0"])
+def test_ages_in_text_are_numbers(written: str) -> None:
+    """Of 60 the 58 is nearest, although the text of 30 differs no more."""
+    exemplars, pool = two(
+        [("PA", "F", 60, "a")], [("PA", "F", 30, "c"), ("PA", "F", 58, "d"), ("PA", "F", 60, "e")]
+    )
+    ages = [frame["age"].map(written.format).astype(object) for frame in (exemplars, pool)]
+    ages[1].iloc[2] = "unknown"
+    exemplars, pool = exemplars.assign(age=ages[0]), pool.assign(age=ages[1])
+    came = match_controls(exemplars, pool, exact=(), nearest=AGE, seed=0).pairs
+    assert list(came["control"]) == ["i2"]
+
+
 def test_a_category_costs_its_weight() -> None:
     exemplars, pool = two([("PA", "F", 50, "a")], [("PA", "M", 50, "c"), ("PA", "F", 58, "d")])
     light = match_controls(exemplars, pool, exact=(), nearest=(Nearest("age"), Nearest("sex", 0.1)), seed=0)
