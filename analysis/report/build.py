@@ -24,7 +24,7 @@ from analysis.printed import listed, number
 from analysis.report import comparison, reliability
 from analysis.report.comparison import METHODS, by_sets, effect, primary_row
 from analysis.report.document import Background, Block, Document, Grid, Named, Picture, Points, Section, Text
-from analysis.report.flow import LOST, arm_totals, courses, flow, reader_grid
+from analysis.report.flow import arm_totals, as_read, courses, flow, reader_grid
 from analysis.report.html import standalone
 from analysis.report.words import TEXTS, counts_alike, groups_of, interval_of, planned_words, plural, prose
 from analysis.stats import Results
@@ -92,7 +92,7 @@ def _counted(results: Results, background: Background) -> list[Section | None]:
 
 
 def _summary(results: Results, background: Background) -> Section:
-    study, named = results.study, groups_of(results)
+    study, named = as_read(results, background), groups_of(results)
     blind = " without knowing which is which" if background.locked else ""
     counts = (
         f"{plural(study['readers'], 'reader')} judged {plural(study['pie_cases'], named.one, named.ones)} "
@@ -318,16 +318,15 @@ def _item(
 
 def facts_of(results: Results, background: Background) -> dict[str, str]:
     """Return what checklists can name of a study: names of its protocol and course, counts and results in short."""
-    study, named = results.study, groups_of(results)
+    study, named = as_read(results, background), groups_of(results)
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
     alphas = [
         f"{titles[row['endpoint']]} {number(row['value'], 2)}"
         for row in results.agreement
         if row["statistic"] == "krippendorff_alpha" and row["scope"] == "all" and row["endpoint"] in titles
     ]
-    lost = {name: [0, 0] for name in titles}
-    for name, total in ((n, t) for arm in (0, 1) for n, t in arm_totals(results, arm).items() if n in lost):
-        lost[name] = [lost[name][0] + sum(total[kind] for kind in LOST), lost[name][1] + total["n"]]
+    arms = [arm_totals(results, arm) for arm in (0, 1)]
+    n, answered = ({k: sum(arm[k][count] for arm in arms) for k in titles} for count in ("n", "answered"))
     aims = {row.get("aim", "superiority") for row in study["questions"] if row["name"] in titles}
     return {
         **{name: str(value) for name, value in study.items()},
@@ -341,5 +340,5 @@ def facts_of(results: Results, background: Background) -> dict[str, str]:
         "multiplicity": SEVERAL[study["multiplicity"]],
         "plural_readers": plural(study["readers"], "reader"),
         "questions": listed(list(titles.values())),
-        "unanswered": "; ".join(f"{titles[name]} {gone} of {n}" for name, (gone, n) in lost.items()),
+        "unanswered": "; ".join(f"{titles[k]} {n[k] - answered[k]} of {n[k]}" for k in titles),
     }

@@ -1,9 +1,9 @@
 """The comparison of the arms: the primary results in words, sensitivity analyses, subgroups, the published tests."""
 
 from analysis.endpoints import capital
-from analysis.printed import DASH, interval, interval_name, number, p_value
+from analysis.printed import DASH, interval, number, p_value
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
-from analysis.report.words import TEXTS, counts_alike, estimate, groups_of, interval_of, prose
+from analysis.report.words import TEXTS, counts_alike, estimate, groups_of, interval_of, own_level, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, TAKEN_BACK, caveat
 from analysis.stats.paper import explained
@@ -114,19 +114,15 @@ def _how_much(results: Results, endpoint: str) -> str:
         return f"; the difference is {effect(results, endpoint)}"
     if theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
         return ""
-    words, named = words_of(results, endpoint), groups_of(results)
+    words = next(row for row in results.endpoints if row["endpoint"] == endpoint)
     if words["kind"] == "binary":
         points = 100 * risk["estimate"]
         often = "less" if points < 0 else "more"
         return f": “{words['high_word']}” was {abs(points):.0f} percentage points {often} frequent"
     won = f"{100 * theta['estimate']:.0f} (equal answers count half)"
+    named = groups_of(results)
     pairs = f"pairs of a {named.one} and a {named.other}{OF_ITS_SET if by_sets(results) else ''}"
     return f": of 100 {pairs}, the {named.one} got the higher answer in {won}"
-
-
-def words_of(results: Results, endpoint: str) -> Row:
-    """Return the words of a question: the row of the table of endpoints."""
-    return next(row for row in results.endpoints if row["endpoint"] == endpoint)
 
 
 def effect(results: Results, endpoint: str) -> str:
@@ -134,14 +130,13 @@ def effect(results: Results, endpoint: str) -> str:
     row = difference_of(results, endpoint)
     if row is None or row["estimate"] is None:
         return DASH
-    binary = words_of(results, endpoint)["kind"] == "binary"
-    scale, digits, unit = (100, 1, "percentage points") if binary else (1, 2, "points")
-    text = f"{number(scale * row['estimate'], digits)} {unit}"
+    asked = next(each for each in results.study["questions"] if each["name"] == endpoint)
+    scale, digits = (100, 1) if asked["kind"] == "binary" else (1, 2)
+    unit = {"binary": "percentage points", "ordinal": "points", "number": asked["unit"]}[asked["kind"]]
+    text = f"{number(scale * row['estimate'], digits)} {unit}".strip()
     if row["ci_low"] is None:
         return text
-    level = row.get("interval_level")
-    name = "" if level in (None, results.study["interval_level"]) else f"{interval_name(level)} "
-    return f"{text} ({name}{interval(scale * row['ci_low'], scale * row['ci_high'], digits)})"
+    return f"{text} ({own_level(row)}{interval(scale * row['ci_low'], scale * row['ci_high'], digits)})"
 
 
 def _theta(results: Results, endpoint: str, digits: int) -> str:
@@ -307,7 +302,7 @@ def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[s
         row = by_name[name]
         cells.append(DASH if row["estimate"] is None else f"{estimate(row, 2)}, p {p_value(row['p'])}")
         if row["p"] is None:
-            remarks.append(row["note"].split(NOT_ESTIMABLE)[-1].split("; ")[0])
+            remarks.append(row["note"].split(NOT_ESTIMABLE)[-1].split("; subgroup: ")[0])
         elif DISAGREE in row["note"]:
             remarks.append(f"{title}: {DISAGREE}")
     return (group, *cells, "; ".join(dict.fromkeys(remarks)))

@@ -11,6 +11,7 @@ from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, planned_words, plural
 from analysis.stats import Results
 from analysis.stats.answers import UNREAD
+from analysis.stats.rows import Row
 
 LOST = ("cannot_assess", "technical", *UNREAD, "untold")
 WORDS = {
@@ -31,6 +32,13 @@ def courses(results: Results, background: Background) -> tuple[ReaderCourse, ...
     rows = rows.assign(read=rows["n"] - rows["missing"])
     most = rows.groupby(["reader", "endpoint"], sort=False)[["n", "read"]].sum().groupby("reader").max()
     return tuple(ReaderCourse(str(reader), int(n), int(read)) for reader, n, read in most.itertuples())
+
+
+def as_read(results: Results, background: Background) -> Row:
+    """Return the description of a study with the readers who read, their first readings and the repeats answered."""
+    read = [reader.read for reader in courses(results, background) if reader.read]
+    again = max((row["n"] for row in results.intra_reader), default=0)
+    return results.study | {"readers": len(read), "first_readings": sum(read), "repeat_readings": again}
 
 
 def _of_readers(results: Results) -> pd.DataFrame:
@@ -77,7 +85,7 @@ def _arm(results: Results, arm: int, first: str) -> tuple[str, ...]:
     titles = {row["endpoint"]: row["title"] for row in results.endpoints}
     lost, answered = [], []
     for name, total in totals.items():
-        gone = sum(total[kind] for kind in LOST)
+        gone = total["n"] - total["answered"]
         parts = [f"{total[kind]} {WORDS[kind]}" for kind in LOST if total[kind]]
         lost.append(f"{titles[name]}: {gone}" + (f" ({', '.join(parts)})" if parts else ""))
         answered.append(f"{titles[name]}: {total['answered']}")

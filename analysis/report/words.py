@@ -45,7 +45,13 @@ def estimate(row: Row, digits: int = 3) -> str:
     """Write an estimate with its interval in brackets."""
     if row["ci_low"] is None:
         return number(row["estimate"], digits)
-    return f"{number(row['estimate'], digits)}{HARD_SPACE}({interval(row['ci_low'], row['ci_high'], digits)})"
+    limits = interval(row["ci_low"], row["ci_high"], digits)
+    return f"{number(row['estimate'], digits)}{HARD_SPACE}({own_level(row)}{limits})"
+
+
+def own_level(row: Row) -> str:
+    """Name the interval of a test of equivalence, whose level is not that of the study's other intervals."""
+    return f"{interval_name(row['interval_level'])} " if row.get("aim") == "equivalence" else ""
 
 
 def percent(value: float | None) -> str:

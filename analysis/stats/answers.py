@@ -137,7 +137,7 @@ def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int, 
         told = (first["state"] != "").all()
         return {"note": "no answer is missing" if told else "no answer is missing in the rows that there are"}
     try:
-        grid = make_grid(first.assign(blank=blank), "blank")
+        grid = make_grid(first.assign(blank=blank), "blank", plan.groups)
     except NotComparableError as error:
         return {"note": f"not estimable: {error.reason}"}
     u = u_statistic(grid.pie, grid.control, equal=plan.one_answer, patients=grid.patients)

@@ -95,7 +95,10 @@ def explained(results: Results) -> tuple[str, str, str]:
     method = "theta_set" if study["primary_method"] == "theta_set" else "u_centred"
     own = {row["endpoint"]: row for row in results.comparisons if row["method"] == method}
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
-    n, readers, cases = study["first_readings"], study["readers"], study["pie_cases"] + study["control_cases"]
+    n, *fewer = sorted({row["pie_n"] + row["control_n"] for row in results.paper_compatible}, reverse=True)
+    readers = len({row["reader"] for row in results.missing if row["reader"] and row["answered"]})
+    cases = study["pie_cases"] + study["control_cases"]
+    margins = any(row.get("margin") for row in results.comparisons)
     times, said = [], defaultdict(list)
     for pooled in results.paper_compatible:
         row, title = own.get(pooled["endpoint"], {}), titles[pooled["endpoint"]]
@@ -115,8 +118,9 @@ def explained(results: Results) -> tuple[str, str, str]:
     hence = f", so the pooled p-values are too {sides.pop()}" if len(sides) == 1 else ""
     whose = f"{readers} readers'" if readers > 1 else "one reader's"
     return (
-        f"Kruskal-Wallis takes the {n} ratings as if each had a reader and an image of its own; they are {whose} "
-        f"ratings of {cases} images, {n / cases:.1f} per image and {n / readers:.1f} per reader on average.",
+        f"Kruskal-Wallis takes the {n} ratings{' (fewer of some questions)' if fewer else ''} as if each had a reader "
+        f"and an image of its own; they are {whose} ratings of {cases} images, {n / cases:.1f} per image and "
+        f"{n / readers:.1f} per reader on average.",
         f"Ratings by one reader resemble each other{', and so do those of one image' if n > cases else ''}"
         + (
             f": the variance is {inflated} times what pooling takes it for{hence}."
@@ -125,5 +129,5 @@ def explained(results: Results) -> tuple[str, str, str]:
         ),
         f"At the level of {study['alpha']:g} "
         + "; ".join(kind.format(listed(titled)) for kind, titled in said.items())
-        + (DECIDES if said.keys() - {SILENT} else "."),
+        + (DECIDES if said.keys() - {SILENT} and not margins else "."),
     )

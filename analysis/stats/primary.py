@@ -26,6 +26,7 @@ from analysis.stats.ustatistic import UEstimate, u_statistic
 NO_VARIATION = "no variation: all answers are the same, so no standard error, interval or p-value exists"
 SEPARATED = "perfect separation: the variance is zero, so there is no t-interval"
 NO_VARIANCE = "the estimated variance is zero, so there is no t-interval"
+NO_INTERVAL = "no interval or verdict for other readers, as theta has no variance"
 ONE_READER = 'one reader: nothing can be said about other readers; see "Readers fixed, cases random"'
 TOO_THIN = (
     f"no verdict: fewer than {LEAST_CASES} {{}} of a group were given to a reader, where intervals cover too rarely "
@@ -190,12 +191,14 @@ def difference_row(
         scale="difference",
         equal_weight_estimate=float(u.per_reader.mean()),
     )
+    if endpoint.margin:  # this row decides, so that what readers and loads are worth stands here
+        row = replace(row, effective_readers=u.effective_readers).noted(*grid.warnings())
     row = tested(row, u, grid, None, plan)
     if plan.one_answer:
         row = replace(row, p=None, p_from=None)
         without_interval: dict[str, Any] = dict.fromkeys(INTERVAL)
         if primary.variance is None:
-            return replace(row, **without_interval)
+            return replace(row, **without_interval).noted(NO_INTERVAL if row.variance else "")
     if endpoint.margin:
         row = against_margin(row, endpoint, plan.alpha, float(np.nanmean(grid.control, axis=1).mean()))
         return replace(row, direction=direction(row, endpoint, plan))

@@ -65,7 +65,7 @@ def reading_time_table(first: pd.DataFrame, *, seed: int, draws: int, plan: Plan
     }
     logs = first.assign(log_time=np.log(time.where(usable)))
     try:
-        grid = make_grid(logs, "log_time")
+        grid = make_grid(logs, "log_time", plan.groups)
     except NotComparableError as error:
         return [_empty("geometric_mean_ratio", f"not estimable: {error.reason}") | counts]
     rows = (_ratio(grid, plan), _theta(grid, seed, draws, plan), *_with_position(logs, plan.level))

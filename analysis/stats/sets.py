@@ -142,7 +142,8 @@ def compare_sets(
         return [replace(row, direction=direction(row, endpoint, plan)), test]
     own = replace(grid, thin=grid.few_sets)
     u = two_way(values["win"], clusters=clusters).one()
-    row = _estimated(row, u).noted(*grid.warnings(), *_left_out(grid, found, read))
+    left_out = _left_out(grid, found, read)
+    row = _estimated(row, u).noted(*grid.warnings(), *left_out)
     row = on_arcsine_scale(
         tested(replace(row, cliffs_delta=2 * u.estimate - 1), u, own, permuted, plan), plan.level
     )
@@ -150,7 +151,7 @@ def compare_sets(
     difference = difference_row(own, endpoint, points, row, plan, "difference_set")
     return [
         replace(row, direction=direction(row, endpoint, plan)),
-        difference,
+        difference.noted(*left_out),
         replace(test, estimate=row.estimate),
     ]
 

@@ -4,9 +4,11 @@ import re
 from dataclasses import replace
 from functools import cache
 
+import pandas as pd
 import pytest
 from matplotlib.text import Text as Drawn
 
+from analysis.endpoints import Endpoint, Groups
 from analysis.figures.described import Described
 from analysis.printed import interval, listed, number, p_value
 from analysis.report import Background, ReaderCourse, reader_study_report, report_figures
@@ -363,3 +365,81 @@ def test_guesses_of_the_group_have_the_blinding_index_of_each_group():
     assert grid.rows[-1][1:] == ("1.00 (no interval)", "−1.00 (no interval)")
     plain = described_section(analysed(A), Background(described=(replace(asked, guess=False),)))
     assert "Bang" not in str(plain)
+
+
+SIZE = Endpoint("size", "How large?", "Lesion size", "number", unit="mm", aim="equivalence", margin=4)
+
+
+def sized(readers=3, cases=24):
+    """A number in mm, with few cases of a small group of cases, and a reader without any control."""
+    table = simulate_study(seed=7, readers=readers, cases=cases).assign(size_status="answered")
+    table["size"] = table["difficulty"] * 2.5 + table["quality"]
+    return table[(table["reader"] != "R3") | (table["arm"] == 1)]
+
+
+def test_a_question_with_a_margin_has_its_readers_warnings_unit_and_level_where_it_decides():
+    results = analyse(sized(), seed=1, draws=19, bootstraps=5, plan=Plan((SIZE,)))
+    primary, _, beside = (words(sections(results)[name]) for name in ("primary", "summary", "sensitivity"))
+    assert "Effective readers: 2.0" in primary
+    assert "dropped for lack of answers in one arm: R3; fewer than 3 readers" in primary
+    row = results.comparison("size", "difference")
+    limits = interval(row["ci_low"], row["ci_high"], 3)
+    assert re.search(r"Difference, PIE − control: −?[\d.]+ mm \(90 % interval ", primary)
+    assert f"{number(row['estimate'], 3)} (90 % interval {limits})".replace("\u00a0", " ") in beside
+    assert "points" not in primary
+    assert "decides" not in words(sections(results)["published"])
+
+
+def test_sets_with_a_margin_say_what_is_left_out_of_them():
+    table = sized().assign(reader=lambda t: t["reader"].replace("R3", "R4"))
+    table = table[(table["reader"] != "R2") | (table["case"] != table["case"].iloc[0])]
+    results = analyse(table, seed=1, draws=19, bootstraps=5, plan=Plan((SIZE,), primary="theta_set"))
+    left_out = next(
+        n for n in results.comparison("size", "theta_set")["note"].split("; ") if "in no set" in n
+    )
+    assert left_out in results.comparison("size", "difference_set")["note"]
+
+
+def test_a_margin_without_a_verdict_says_why():
+    table = simulate_study(seed=7, readers=3, cases=24).assign(size_status="answered")
+    table["size"] = 10 * table["arm"].astype(int) + table["quality"]
+    results = analyse(table, seed=1, draws=19, bootstraps=5, plan=Plan((SIZE,)))
+    row = results.comparison("size", "difference")
+    assert (row["ci_low"], row["p"]) == (None, None)
+    assert row["note"].endswith("no interval or verdict for other readers, as theta has no variance")
+
+
+def test_a_small_subgroup_says_why_it_has_no_interval():
+    table = simulate_study(seed=7, readers=3, cases=24)
+    cases = sorted(table["case"].unique())
+    groups = pd.DataFrame({"case": cases, "part": ["few" if n < 4 else "most" for n in range(len(cases))]})
+    results = analyse(table, seed=1, draws=19, bootstraps=5, subgroups=groups)
+    few = next(line for line in words(sections(results)["subgroups"]).splitlines() if line.startswith("few"))
+    assert few.endswith("given so few: R1, R2, R3")
+
+
+def test_only_what_was_read_is_counted_as_read():
+    """R3 never began, and half of what R2 was to read is blank."""
+    table = simulate_study(seed=7, readers=3, cases=24)
+    unread = (table["reader"] == "R3") | ((table["reader"] == "R2") & (table["position"] > 12))
+    for name in ("agree", "quality", "difficulty"):
+        table.loc[unread, [name, f"{name}_status"]] = [None, "missing"]
+    results = analyse(
+        table, seed=1, draws=19, bootstraps=5, plan=Plan(groups=Groups("film", "films", "scan", "scans"))
+    )
+    told = sections(results)
+    assert "2 readers judged 12 films and 12 scans: 36 first readings, 0 repeats" in words(told["summary"])
+    assert (
+        "takes the 36 ratings as if each had a reader and an image of its own; they are 2 readers'"
+        in words(told["published"])
+    )
+    assert "2 readers, 12 + 12 cases, 36 first readings, 0 repeats" in words(told["checklists"])
+
+
+def test_times_and_blanks_that_cannot_be_compared_name_the_groups_of_the_study():
+    table = simulate_study(seed=7, readers=3, cases=24)
+    table.loc[table["arm"].astype(int) == 1, "time_s"] = None
+    results = analyse(
+        table, seed=1, draws=19, bootstraps=5, plan=Plan(groups=Groups("film", "films", "scan", "scans"))
+    )
+    assert results.reading_time[0]["note"] == "not estimable: no film case was answered, and two are needed"
