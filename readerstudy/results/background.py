@@ -37,6 +37,9 @@ def background_of(
 ) -> Background:
     """Return the background of an unblinded study's report."""
     protocol = study.protocol
+    # What a replaced reader left is planned again for the one who came.
+    left = {each.replaces for each in readers}
+    planned = [each for each in readings if each.revisions or each.reader not in left]
     unblinding = unblinding_of(study, using)
     case_set = CaseSet.objects.using(using).filter(study=study.key).first()
     digests = {
@@ -65,9 +68,9 @@ def background_of(
         estimand=protocol.get("estimand", ""),
         remarks=(*unblinded_remarks(study, using), *_operator_remarks(study, unblinding)),
         synthetic_images=study.synthetic_images,
-        described=described_of(Protocol.from_json(protocol), readings),
+        described=described_of(Protocol.from_json(protocol), planned),
         locked=True,
-        deviations=tuple(_deviations(study, readings, readers, using)),
+        deviations=tuple(_deviations(study, planned, readers, using)),
     )
 
 

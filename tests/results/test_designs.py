@@ -10,8 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analysis.report import reader_study_report
+from analysis.report.document import Text
 from readerstudy.cases.models import Case
 from readerstudy.ops.loading import load_into_study
+from readerstudy.results.computed import computed
 from readerstudy.results.export import export_files
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
@@ -128,6 +131,21 @@ def test_what_a_reader_has_read_are_first_readings(exported: Any) -> None:
     assert rows["read"].to_dict() == Counter(first.values_list("reader__pseudonym", flat=True))
     assert rows["replaces"].dropna().to_dict() == {"R03": "R01"}
     assert rows["withdrawn"].dropna().to_dict() == {"R01": f"{left:%Y-%m-%d}, no more time"}
+
+
+@by_design("fully crossed")
+def test_what_a_replaced_reader_left_is_not_planned_twice(exported: Any) -> None:
+    """R01 left repeats unread, which R03 was to read instead; nobody has read a case that is counted as a reading."""
+    study, _ = exported
+    made = computed(study)
+    again = [each for each in made.readings if each.presentation > 1]
+    left = sum(each.reader == "R01" and not each.revisions for each in again)
+    assert (len(again), left) == (24, 8 - sum(each.reader == "R01" for each in again if each.revisions))
+    told = {about: planned for about, planned, _ in made.background.deviations}
+    assert told["Hidden repeats"] == str(24 - left)
+    first = sum(each.presentation == 1 and bool(each.revisions) for each in made.readings)
+    summary = reader_study_report(made.results, made.background).sections[0]
+    assert f"{first} first readings" in "".join(b.text for b in summary.blocks if isinstance(b, Text))
 
 
 @by_design("fully crossed")
