@@ -111,7 +111,9 @@ def _texts(raw: bytes, keyword: str, notes: Notes) -> list[str]:
     if any(_COMMA.fullmatch(text) for text in texts):
         notes.append(f"The decimal comma of {keyword} is read as a point.")
         texts = [text.replace(",", ".") if _COMMA.fullmatch(text) else text for text in texts]
-    return [text for text in texts if text]
+    while texts and not texts[-1]:
+        texts.pop()
+    return texts  # a blank before others keeps its place, so that no centre meets another window's width
 
 
 def modality_of(dataset: Dataset, notes: Notes) -> Linear | Table:

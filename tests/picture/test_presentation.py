@@ -198,6 +198,16 @@ def test_what_is_no_number_is_passed_over_where_pixels_do_not_need_it(text: byte
     assert not any("Canary" in each for each in picture.decisions)
 
 
+def test_a_blank_centre_gives_no_centre_the_width_of_another_window() -> None:
+    """As `\\1000` beside `400\\500`: 1000 is not of 400. A blank after the others is none."""
+    data = dicom(VALUES, WindowCenter=["1111.57", "2000"], WindowWidth=["222.5", "1500"])
+    picture = read_picture(raw(data, b"1111.57", b"       "))
+    assert picture.voi == ()
+    assert "WindowCenter contains something other than numbers." in picture.decisions
+    shorter = raw(raw(data, b"\\2000", b"\\    "), b"\\1500", b"\\    ")
+    assert read_picture(shorter).voi == (Window(1111.57, 222.5),)
+
+
 def test_a_slope_that_is_no_number_refuses_by_name() -> None:
     data = raw(dicom(VALUES, RescaleSlope="1.2345", RescaleIntercept="0"), b"1.2345", b"Canary")
     with pytest.raises(ImageRefusedError, match="RescaleSlope") as caught:
