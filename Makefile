@@ -25,7 +25,7 @@ demo: $(STAMP)  ## make a phantom study from end to end and serve it at http://l
 	$(PY) manage.py demo $(if $(PORT),--port $(PORT))
 
 # Compiled modules are kept even where Python is told not to: hundreds of processes would compile each one anew.
-test: $(DEV_STAMP)  ## run the tests that take less than two seconds each, and name what was skipped
+test: $(DEV_STAMP)  ## run the tests that take less than a second each, and name what was skipped
 	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal -m "not drill and not servers and not long"
 
 test-long: $(DEV_STAMP)  ## the longer ones: in a browser, whole sweeps, whole studies, whole sites

@@ -1,4 +1,4 @@
-"""The long tests: those in a browser and those that took two seconds or more. `make test-long` runs them, CI does too.
+"""The long tests: those in a browser and those that took a second or more. `make test-long` runs them, CI does too.
 
 `python -m tests.long LOG` writes their names again from what `pytest --durations=0 --durations-min=0.1` printed.
 """
@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 NAMES = Path(__file__).with_name("long.txt")
-LONG_S = 2.0
+LONG_S = 1.0
 
 _DURATION = re.compile(r"^([\d.]+)s (?:call|setup|teardown) +(\S.*)$", re.MULTILINE)
 
