@@ -18,9 +18,8 @@ from pydicom.tag import Tag
 from analysis.picture import dicom_header as header
 from analysis.picture.codecs import BIG_ENDIAN, DEFLATED, SYNTAXES, decode_frame
 from analysis.picture.presentation import Linear, Presentation
-from analysis.picture.reading import grey_if_equal
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size, refused_as
-from analysis.picture.stored import GREY, Layout, stored_values
+from analysis.picture.stored import GREY, Layout, grey_if_equal, stored_values
 from analysis.picture.tone import Table
 
 SECONDARY_CAPTURES = {

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from analysis.picture.neutral import CHUNK, read_neutral
 from analysis.picture.presentation import Format, Presentation
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size
+from analysis.picture.stored import grey_if_equal
 
 # Pillow loads these when it first needs them; a confined child has lost the right to open files by then.
 for _kind in ("Png", "Jpeg", "Jpeg2K", "Mpo", "Tiff"):
@@ -75,14 +76,6 @@ def _presented(image: Image.Image, source: Format) -> Presentation:
     stored = grey_if_equal(_eight_bit(image), notes)
     profile = (image.info.get("icc_profile") or b"") if stored.ndim == 3 else b""
     return Presentation(stored, 8, source, ready=True, decisions=tuple(notes), profile=profile)
-
-
-def grey_if_equal(stored: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Return the one channel of rows x columns x 3 where all three are equal in every pixel, and note it; else all."""
-    if stored.ndim < 3 or (stored != stored[..., :1]).any():
-        return stored
-    notes.append("Red, green and blue are equal in every pixel: read as greyscale.")
-    return np.ascontiguousarray(stored[..., 0])
 
 
 def _eight_bit(image: Image.Image) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Words as they lie in a file to stored values: which bits are the value, its sign, and which pixels are padding.
+"""Words as they lie in a file to stored values: which bits are the value, its sign, which pixels are padding, one
+channel where all are equal.
 
 DICOM lets bits outside those that are stored hold an overlay: by an attribute, or without a word where an anonymiser
 took the attribute away (PS3.5 8.1.1). They are cleared. A header that states fewer bits than the values have looks the
@@ -140,3 +141,11 @@ def _above_is_overlay(raw: np.ndarray, above: np.ndarray, stored: int, overlays:
     if not 0 < edges < OVERLAY_EDGES * places or torn >= whole:
         raise ImageRefusedError(Reason.DEPTH_EXCEEDED)
     return True
+
+
+def grey_if_equal(stored: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Return the one channel of rows x columns x 3 where all three are equal in every pixel, and note it; else all."""
+    if stored.ndim < 3 or (stored != stored[..., :1]).any():
+        return stored
+    notes.append("Red, green and blue are equal in every pixel: read as greyscale.")
+    return np.ascontiguousarray(stored[..., 0])

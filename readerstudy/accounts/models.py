@@ -1,16 +1,15 @@
 """People. The user model is our own from the first migration: the e-mail address is the sign-in."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from importlib import import_module
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
-
-if TYPE_CHECKING:
-    from readerstudy.accounts.open_sessions import SessionStore
 
 
 class UserManager(BaseUserManager["User"]):
@@ -114,11 +113,10 @@ class OpenSession(AbstractBaseSession):
         verbose_name_plural = "open sessions"
 
     @classmethod
-    def get_session_store_class(cls) -> "type[SessionStore]":
+    def get_session_store_class(cls) -> type[SessionBase]:
         """Return the store whose table this is."""
-        from readerstudy.accounts.open_sessions import SessionStore
-
-        return SessionStore
+        store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+        return store
 
 
 class Attempts(models.Model):
