@@ -6,6 +6,7 @@ And the locked protocol and analysis plan as a PDF, for a registry: all of it fr
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pandas as pd
 from django.db import DEFAULT_DB_ALIAS
 
 from analysis.durable import whole_folder
-from analysis.endpoints import FILE, Endpoint, endpoints_file
+from analysis.endpoints import FILE, GROUPS, Endpoint, Groups, endpoints_file
 from analysis.exchange.imrmc import imrmc_list
 from analysis.exchange.via import via_csv
 from analysis.frames import ratings_table
@@ -48,6 +49,8 @@ SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient
 
 OWN = ("format", "kind", "title", "protocol", "analysis_method", "simulated_readers", "synthetic_images")
 """What of the locked file has a place of its own in the document."""
+_GROUP = re.compile(r"\b(pruning-identified exemplar|PIEs?|[Cc]ontrols?)\b")
+"""What the groups are called where nobody gives them names."""
 MOST = 12
 """Values of a list that are printed."""
 
@@ -122,8 +125,8 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
         yield f"code/{name}", path.read_bytes()
 
 
-def data_dictionary(asked: Iterable[Endpoint]) -> pd.DataFrame:
-    """Return file, column, kind, meaning and allowed values of every table of an export."""
+def data_dictionary(asked: Iterable[Endpoint], groups: Groups) -> pd.DataFrame:
+    """Return file, column, kind, meaning and allowed values of every table of an export, in the names of its groups."""
     rows = [
         {
             "file": table.name, "column": column.name, "kind": column.kind, "meaning": column.meaning,
@@ -139,7 +142,17 @@ def data_dictionary(asked: Iterable[Endpoint]) -> pd.DataFrame:
         for table, columns in COLUMNS.items()
         for name, meaning in columns.items()
     ]
-    return pd.DataFrame(rows).astype(object)
+    frame = pd.DataFrame(rows).astype(object)
+    if groups != GROUPS:
+        frame["meaning"] = frame["meaning"].map(
+            lambda text: _GROUP.sub(lambda said: _called(said[0], groups), text)
+        )
+    return frame
+
+
+def _called(said: str, groups: Groups) -> str:
+    several, one = said.endswith("s"), said.lower().startswith("control")
+    return (groups.others if several else groups.other) if one else (groups.ones if several else groups.one)
 
 
 def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
@@ -156,7 +169,7 @@ def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
     yield "readers.csv", _csv(study, READERS.frame(made.readers))
     if made.subgroups is not None:
         yield "subgroups.csv", _csv(study, made.subgroups)
-    yield "data_dictionary.csv", _csv(study, data_dictionary(asked))
+    yield "data_dictionary.csv", _csv(study, data_dictionary(asked, made.plan.groups))
 
 
 def _exchange(made: Computed) -> Iterator[tuple[str, bytes]]:

@@ -123,6 +123,10 @@ def test_marked_questions_are_analysed_and_come_back_from_the_export(made: Compu
         row["column"]: row for row in table(made, "data_dictionary.csv") if row["file"] == "ratings.csv"
     }
     assert explained["sure"]["meaning"] == "Sureness: 1 step 1 to 5 step 5"
+    assert explained["arm"]["meaning"] == f"1 = {GROUPS.one}, 0 = {GROUPS.other}"
+    meanings = " ".join(row["meaning"] for row in table(made, "data_dictionary.csv"))
+    assert f"mean place of {GROUPS.ones} less that of {GROUPS.others}" in meanings
+    assert not re.search(r"PIE|[Cc]ontrol|exemplar", meanings)
     files = dict(export_files(made.study))
     assert re.search(r"^R01,[0-9a-f]{32},sure,[1-5]$", files["imrmc/ratings.imrmc"].decode(), re.MULTILINE)
     assert b"How sure are you?" in files["via/R01.csv"]
