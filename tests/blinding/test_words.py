@@ -34,7 +34,11 @@ def files() -> Iterator[Path]:
         yield from (
             [path]
             if path.is_file()
-            else (each for each in path.rglob("*") if each.suffix in {".py", ".html", ".mjs", ".js", ".css"})
+            else (
+                each
+                for each in path.rglob("*")
+                if each.suffix in {".py", ".html", ".mjs", ".js", ".css", ".toml", ".txt"}
+            )
         )
 
 

@@ -69,7 +69,13 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def files() -> list[Path]:
     code = [*(ROOT / "analysis").rglob("*.py"), *(ROOT / "readerstudy").rglob("*.py")]
-    pages = [*(ROOT / "templates").rglob("*.html"), *(ROOT / "static" / "js").rglob("*.mjs")]
+    texts = [
+        path
+        for room in ("analysis", "readerstudy")
+        for kind in ("*.toml", "*.txt")
+        for path in (ROOT / room).rglob(kind)
+    ]
+    pages = [*(ROOT / "templates").rglob("*.html"), *(ROOT / "static").rglob("*.mjs"), *texts]
     return sorted({*(path for path in code if "migrations" not in path.parts), *pages, *documents()})
 
 
