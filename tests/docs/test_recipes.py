@@ -6,6 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from analysis.frames import ratings_table
+from analysis.report import reader_study_report
+from analysis.stats import Plan, analyse, simulate_study
+from readerstudy.endpoints import endpoints_of
+from readerstudy.study.design.protocol_file import from_toml
+
 ROOT = Path(__file__).resolve().parents[2]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -98,7 +104,7 @@ write_report(analyse(ratings, seed=1, draws=9, bootstraps=9), Path("out"))
 
 def test_a_figure_is_a_function_a_line_and_a_picture(tmp_path: Path) -> None:
     """Both lines go into a copy of the project where the recipe says; the report and its folder have the figure."""
-    drawn, place = re.findall(
+    drawn, place, _ = re.findall(
         r"```python\n(.*?)\n *```", recipe("Add a figure, a command, a setting"), flags=re.DOTALL
     )
     shutil.copytree(ROOT / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("__pycache__"))
@@ -123,3 +129,54 @@ def test_a_figure_is_a_function_a_line_and_a_picture(tmp_path: Path) -> None:
     assert "How many first readings each reader has." in (tmp_path / "out/report.html").read_text(
         encoding="utf-8"
     )
+
+
+def test_an_endpoint_needs_no_code() -> None:
+    """Its question in a protocol file gives it a column, a comparison and a place in the report."""
+    (lines,) = re.findall(r"```toml\n(.*?)```", recipe("Add an endpoint (a question)"), flags=re.DOTALL)
+    _, protocol = from_toml(f'format = 1\ntitle = "Sure"\nendpoints = ["sure"]\n{lines}'.encode())
+    asked = tuple(endpoints_of(protocol).values())
+    ratings = simulate_study(seed=1, readers=3, cases=20, endpoints=asked)
+    assert {"sure", "sure_status"} <= set(ratings) <= set(ratings_table(asked).names)
+    results = analyse(ratings, seed=1, draws=9, bootstraps=9, plan=Plan(asked))
+    assert [row["title"] for row in results.multiplicity] == ["Sureness"]
+    report = str(reader_study_report(results))
+    assert "Sureness" in report
+    assert "less sureness" in report or "more sureness" in report
+
+
+LOOKS_AT_THE_COLUMN = """
+import csv, io
+import pytest
+from readerstudy.results.export import export_files
+
+pytestmark = pytest.mark.django_db
+
+def test_it_is_in_its_table_and_explained(opened):
+    files = {name: list(csv.DictReader(io.StringIO(data.decode())))
+             for name, data in export_files(opened.study) if name in {"order.csv", "data_dictionary.csv"}}
+    assert {row["marks"] for row in files["order.csv"]} == {"0", ""}
+    assert "How many places the reader marked" in {row["meaning"] for row in files["data_dictionary.csv"]}
+"""
+
+
+def test_a_column_of_the_export_is_two_lines(tmp_path: Path) -> None:
+    """Both go into a copy of the project where the recipe says."""
+    told = recipe("Add a figure, a command, a setting")
+    (defined,) = re.findall(r"```toml\n(.*?)\n *```", told, flags=re.DOTALL)
+    filled = re.findall(r"```python\n(.*?)\n *```", told, flags=re.DOTALL)[-1]
+    for name in ("analysis", "readerstudy", "tests", "templates"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("static", "docs", "pyproject.toml", "manage.py", "CHANGELOG.md"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    tables, rows = (tmp_path / "readerstudy/results" / name for name in ("tables.toml", "ratings.py"))
+    head, start, rest = tables.read_text(encoding="utf-8").partition("\n[order]\n")
+    tables.write_text(head + start + rest.replace("\n]\n", f"\n{defined}\n]\n", 1), encoding="utf-8")
+    head, start, rest = rows.read_text(encoding="utf-8").partition('    "order",\n')
+    rows.write_text(f"{head}{start}{filled}\n{rest}", encoding="utf-8")
+    (tmp_path / "tests/results/test_marks.py").write_text(LOOKS_AT_THE_COLUMN, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/results/test_marks.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
