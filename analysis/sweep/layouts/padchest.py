@@ -33,7 +33,7 @@ def _arrange(opened: Opened) -> None:
     need_columns(opened, "ImageID", "ImageDir", "StudyDate_DICOM", "PatientBirth", "Projection")
     from_lists(opened, "Labels", _names)
     table["image"] = table["ImageDir"].str.removesuffix(".0") + "/" + table["ImageID"]
-    table["view"] = table["Projection"].replace(VIEWS)
+    table["view"] = table["Projection"].replace(to_replace=VIEWS)
     seen, born = (
         pd.to_numeric(table[name].str[:4], errors="coerce") for name in ("StudyDate_DICOM", "PatientBirth")
     )
