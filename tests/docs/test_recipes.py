@@ -104,7 +104,7 @@ write_report(analyse(ratings, seed=1, draws=9, bootstraps=9), Path("out"))
 
 def test_a_figure_is_a_function_a_line_and_a_picture(tmp_path: Path) -> None:
     """Both lines go into a copy of the project where the recipe says; the report and its folder have the figure."""
-    drawn, place, _ = re.findall(
+    drawn, place = re.findall(
         r"```python\n(.*?)\n *```", recipe("Add a figure, a command, a setting"), flags=re.DOTALL
     )
     shutil.copytree(ROOT / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("__pycache__"))
@@ -164,7 +164,7 @@ def test_a_column_of_the_export_is_two_lines(tmp_path: Path) -> None:
     """Both go into a copy of the project where the recipe says."""
     told = recipe("Add a figure, a command, a setting")
     (defined,) = re.findall(r"```toml\n(.*?)\n *```", told, flags=re.DOTALL)
-    filled = re.findall(r"```python\n(.*?)\n *```", told, flags=re.DOTALL)[-1]
+    (filled,) = re.findall(r"```\n( *marks=.*?)\n *```", told, flags=re.DOTALL)
     for name in ("analysis", "readerstudy", "tests", "templates"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("static", "docs", "pyproject.toml", "manage.py", "CHANGELOG.md"):
