@@ -48,6 +48,12 @@ def test_ages_in_text_are_numbers(written: str) -> None:
     assert list(came["control"]) == ["i2"]
 
 
+def test_images_without_ages_are_matched_on_what_they_have() -> None:
+    exemplars, pool = (part.drop(columns="age") for part in two([("PA", "F", 0, "a")], [("PA", "F", 0, "c")]))
+    came = match_controls(exemplars, pool, exact=("view",), nearest=(), seed=0).pairs
+    assert list(came["control"]) == ["i1"]
+
+
 def test_a_category_costs_its_weight() -> None:
     exemplars, pool = two([("PA", "F", 50, "a")], [("PA", "M", 50, "c"), ("PA", "F", 58, "d")])
     light = match_controls(exemplars, pool, exact=(), nearest=(Nearest("age"), Nearest("sex", 0.1)), seed=0)
