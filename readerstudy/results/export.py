@@ -151,8 +151,10 @@ def data_dictionary(asked: Iterable[Endpoint], groups: Groups) -> pd.DataFrame:
 
 
 def _called(said: str, groups: Groups) -> str:
-    several, one = said.endswith("s"), said.lower().startswith("control")
-    return (groups.others if several else groups.other) if one else (groups.ones if several else groups.one)
+    one, several = (
+        (groups.other, groups.others) if said.lower().startswith("control") else (groups.one, groups.ones)
+    )
+    return several if said.endswith("s") else one
 
 
 def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
