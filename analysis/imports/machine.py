@@ -39,6 +39,12 @@ ALLOWED: Mapping[tuple[str, str], str] = {
     ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): "texts",
     ("pandas.arrays", "StringArray"): "class",
     ("pandas", "StringDtype"): "text type",
+    ("pandas", "NA"): "class",
+    ("pandas.arrays", "ArrowStringArray"): "arrow texts",
+    ("pyarrow.lib", "_restore_array"): "arrow array",
+    ("pyarrow.lib", "type_for_alias"): "arrow type",
+    ("pyarrow.lib", "py_buffer"): "arrow buffer",
+    ("builtins", "bytearray"): "bytes",
 }
 """Every global that a file may name (pandas 1.3 to 3, numpy 1 and 2) and what it stands for here."""
 

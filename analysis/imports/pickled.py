@@ -1,5 +1,6 @@
 """Read a pickled frame or array of scores without running anything that the file names."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -141,6 +142,8 @@ def _values(thing: Any) -> list[str] | NDArray[Any] | None:
         return (
             _values(thing.state[1]) if _is_tuple(thing.state, 2) and _made(thing.state[1], "array") else None
         )
+    if _made(thing, "arrow texts", 0) and type(thing.state) is dict:  # the same where pyarrow is installed
+        return _arrow(thing.state.get("_pa_array"))
     if _made(thing, "array", 3) and _is_tuple(thing.state, 5):
         _, shape, dtype, columns_first, raw = thing.state[:5]
         code, order = _type(dtype)
@@ -203,6 +206,38 @@ def _texts(raw: Any, shape: Any) -> list[str]:
         if type(value) is not str:
             refuse(f"expected only text in an object array, got a value of type {type(value).__name__}")
     return raw
+
+
+def _arrow(array: Any) -> list[str]:
+    """Return the texts of an array of Arrow: a bit for each that is there, and its place in one run of UTF-8."""
+    data: Any = array.given[0] if _made(array, "arrow array", 1) else None
+    parts: Any = data[:5] if _is_tuple(data, 5) else (None,) * 5
+    kind, length, _, start, buffers = parts
+    name = kind.given[0] if _made(kind, "arrow type", 1) else None
+    wide = {"string": 4, "large_string": 8}.get(name if type(name) is str else "")
+    counts = all(type(number) is int and 0 <= number <= LONGEST for number in (length, start))
+    if not wide or not counts or type(buffers) is not list or len(buffers) != 3:
+        refuse("expected a column of text as pandas 3 writes it with pyarrow, got something else")
+    there, places, text = (_raw(buffer) for buffer in buffers)
+    bits = np.unpackbits(np.frombuffer(there or b"", np.uint8), bitorder="little")[start : start + length]
+    if there is not None and (len(bits) < length or not bits.all()):
+        refuse("expected text in every row of a text column, got a row without")
+    places = places or b""
+    ends = np.frombuffer(places[: len(places) // wide * wide], f"<i{wide}")[start : start + length + 1]
+    text = text or b""
+    if len(ends) <= length or ends[0] < 0 or (ends[1:] < ends[:-1]).any() or ends[-1] > len(text):
+        refuse("expected the places of texts in their order within a text column, got others")
+    try:
+        return [text[first:last].decode() for first, last in itertools.pairwise(ends.tolist())]
+    except UnicodeDecodeError:
+        refuse("expected text in UTF-8 inside the pickle, got other bytes")
+
+
+def _raw(buffer: Any) -> bytes | None:
+    found = buffer
+    for role in ("arrow buffer", "bytes"):
+        found = found.given[0] if _made(found, role, 1) else found
+    return found if type(found) is bytes else None
 
 
 def _is_tuple(state: Any, count: int) -> bool:

@@ -63,11 +63,14 @@ def test_a_shortened_frame_of_old_pandas_is_what_pandas_reads_today() -> None:
 
 
 @pytest.mark.parametrize("protocol", [3, 4, 5])
-@pytest.mark.parametrize("text", ["str", "object"])
-def test_a_frame_of_the_installed_pandas_is_read(protocol: int, text: str) -> None:
-    frame = pd.DataFrame(SCORES, columns=NAMES).assign(label=pd.Series(LABELS, dtype=text))
+@pytest.mark.parametrize("text", ["str", "object", "string[pyarrow]"])
+@pytest.mark.parametrize("storage", ["python", "pyarrow"])
+def test_a_frame_of_the_installed_pandas_is_read(protocol: int, text: str, storage: str) -> None:
+    """With pyarrow installed pandas 3 keeps texts in its arrays; without, in its own."""
     stream = io.BytesIO()
-    frame.to_pickle(stream, protocol=protocol)
+    with pd.option_context("mode.string_storage", storage):
+        frame = pd.DataFrame(SCORES, columns=NAMES).assign(label=pd.Series(LABELS, dtype=text))
+        frame.to_pickle(stream, protocol=protocol)
     found = read(stream.getvalue())
     np.testing.assert_array_equal(found.scores, SCORES)
     assert (found.columns, found.labels) == (tuple(NAMES), LABELS)
