@@ -25,6 +25,7 @@ class Requirements(MetadataHookInterface):
         metadata["optional-dependencies"] = {
             "web": named(site.partition("\n")[2]),
             "timm": [line for line in tested if line.startswith("timm==")],
+            "parquet": [line for line in tested if line.startswith("pyarrow==")],
             # torch as PyPI has it for Linux is the CUDA build and brings all that a GPU needs.
             "gpu": [line for line in named(analysis) if line.startswith("torch==")],
         }

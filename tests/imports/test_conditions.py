@@ -109,8 +109,6 @@ def test_files_of_one_seed_need_no_number_and_softmax_is_a_choice(home: Path) ->
 @pytest.mark.parametrize("ending", ["pkl", "parquet"])
 def test_rows_of_a_frame_are_found_by_the_names_that_it_keeps(home: Path, kept: str, ending: str) -> None:
     """A frame keeps its names in the index as often as in a column; taken in their order, rows were other images'."""
-    if ending == "parquet":
-        pytest.importorskip("pyarrow")
     names, options = pd.read_csv(home / "labels.csv")["id"], {"logits": None, "id_column": "picture"}
     if kept == "unnamed index":
         options["id_column"] = "__index_level_0__" if ending == "parquet" else None

@@ -310,8 +310,11 @@ def test_predictions_whose_ending_is_written_otherwise_are_told_of(tmp_path: Pat
     assert any(f"{len(SPARSITIES)} files were ignored" in warning for warning in made.warnings)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is installed")
-def test_parquet_without_its_library_says_what_to_do(tmp_path: Path, labels: Path, folder: Path) -> None:
+def test_parquet_without_its_library_says_what_to_do(
+    tmp_path: Path, labels: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "pyarrow" else found(name))
     for path in list(folder.iterdir()):
         path.rename(path.with_suffix(".parquet"))
     assert "expected pyarrow, which reads Parquet and is not installed" in refused(
