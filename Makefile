@@ -8,7 +8,7 @@ TORCH ?= auto
 INSTALL := $(PY) -m pip install --disable-pip-version-check --no-deps --require-hashes
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
-# Tests of everything that stands in rows, run a second time on PostgreSQL.
+# Tests of everything kept in the database, run a second time on PostgreSQL.
 ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/faults/test_clocks.py tests/faults/test_saving.py \
 	tests/ledger/test_ledger.py tests/results tests/study
 
@@ -24,7 +24,7 @@ help:  ## print this menu
 demo: $(STAMP)  ## make a phantom study from end to end and serve it at http://localhost:8000
 	$(PY) manage.py demo $(if $(PORT),--port $(PORT))
 
-# Compiled modules are kept even where Python is told not to: hundreds of processes would compile each one anew.
+# Compiled modules are kept even where Python is told not to: hundreds of processes would each compile them again.
 test: $(DEV_STAMP)  ## run the tests that take less than a second each, and name what was skipped
 	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal -m "not drill and not servers and not long"
 
@@ -112,7 +112,7 @@ serve: $(STAMP)  ## serve the site that `make setup` made
 doctor: $(STAMP)  ## say what this machine has and lacks
 	$(PY) manage.py doctor
 
-clean-demo:  ## remove the demo's folder, so that the next demo starts anew
+clean-demo:  ## remove the demo's folder, so that the next demo starts from nothing
 	rm -rf var/demo var/demo-handovers
 
 python:

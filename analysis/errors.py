@@ -1,4 +1,4 @@
-"""What the analysis refuses, in words for whoever asked: what was expected, what was found, what to do."""
+"""What the analysis refuses, in words for the person who asked: what was expected, what was found, what to do."""
 
 
 class RefusedError(ValueError):

@@ -40,7 +40,7 @@ class Lines:
         self._stages: dict[str, tuple[float, int, int, float, int]] = {}
 
     def show(self, stage: str, done: int, total: int) -> None:
-        """Print where a stage is; the same stage of another part, such as another split, begins anew."""
+        """Print where a stage is; the same stage of another part, such as another split, starts over."""
         now = time.monotonic()
         began, before, latest, last, whole = self._stages.get(
             stage, (now, done, done, -SECONDS_BETWEEN_LINES, total)

@@ -43,7 +43,7 @@ def read_picture(file: str, size: int) -> np.ndarray:
 
 
 class TestSplit(torch.utils.data.Dataset):
-    """The test images, decoded anew each time that they are asked for."""
+    """The test images, decoded again each time they are asked for."""
 
     def __init__(self, root: Path, size: int = 256) -> None:
         self.size = size

@@ -61,7 +61,7 @@ def radiograph(seed: int) -> np.ndarray:
 
 
 def one_run(page: Page, site: ViewerSite, sources: list[dict[str, object]]) -> dict[str, float]:
-    """Open the page anew and time it; milliseconds."""
+    """Open the page again and time it; milliseconds."""
     page.goto(site.url)
     page.evaluate(OPEN)
     figures = {"first image: fetch, decode, paint": page.evaluate(SHOW, sources[0])}

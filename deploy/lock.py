@@ -2,7 +2,7 @@
 
 For each Python three files: `cuda` and `cpu` hold what the product needs, `tests` what the tests need on top.
 `cuda` is what PyPI gives: torch with CUDA on Linux, without on macOS. PyPI has no CPU build for Linux, so `cpu` is
-`cuda` without NVIDIA's packages and with the hash of the wheel that PyTorch offers, which stands in CPU_WHEELS.
+`cuda` without NVIDIA's packages and with the hash of the wheel that PyTorch offers, which is in CPU_WHEELS.
 The versions in the files are kept while they fit; --upgrade looks for newer ones, --check changes nothing.
 --fitting names the file that fits this Python: of `cpu` where pip is offered a CPU build, else of `cuda`.
 """

@@ -1,6 +1,6 @@
 """`make release VERSION=0.2.0`: cut the changelog, set the version, build what is handed out, commit and tag it.
 
-The version stands in pyproject.toml alone; CITATION.cff repeats it, and this writes both. dist/ then holds the wheel,
+The version is in pyproject.toml alone; CITATION.cff repeats it, and this writes both. dist/ then holds the wheel,
 the source, the packages of the environment that built it, with their licences (CycloneDX), and the SHA-256 of each.
 Nothing is sent anywhere.
 A step that fails before the commit leaves the files as they were. --files builds dist/ for the present version.

@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def quietly(command: Callable[[], int]) -> int:
-    """Run; end without a word where whoever read the output has left, as in `manage.py doctor | head -3`."""
+    """Run; end silently where the reader of the output has gone, as in `manage.py doctor | head -3`."""
     try:
         status = command()
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The Celery application: a doorbell. The ledger in the database says what there is to do.
+"""The Celery application: it only wakes workers. The ledger in the database says what there is to do.
 
 No result backend, no chords, no times of arrival: a lost, doubled or torn message costs nothing.
 """
@@ -11,7 +11,7 @@ from kombu import transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep; see manage.py
-transport.TRANSPORT_ALIASES["atomicfs"] = "readerstudy.doorbell:Transport"
+transport.TRANSPORT_ALIASES["atomicfs"] = "readerstudy.broker:Transport"
 
 from django.conf import settings  # noqa: E402  (the settings module must be named first)
 

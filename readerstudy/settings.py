@@ -26,7 +26,7 @@ FRAMES_ROOT = folder(environment.text("FRAMES_URL", ""), HOME / "frames")
 EXPORTS_ROOT = HOME / "exports"
 BROKER_ROOT = HOME / "broker"
 # Locked files that say who may hash a password now; one folder for all web processes of a host.
-DOORS = HOME / "doors"
+HASHING_SLOTS = HOME / "doors"
 
 INSTALLED_APPS = [
     "readerstudy.ops.apps.Admin",
@@ -62,7 +62,7 @@ MIDDLEWARE = [
     "readerstudy.accounts.middleware.SignInRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "readerstudy.accounts.middleware.Doors",
+    "readerstudy.accounts.middleware.SignInLimits",
     "allauth.account.middleware.AccountMiddleware",  # gives allauth.mfa the request; nothing else of it is in use
 ]
 

@@ -16,10 +16,10 @@ from readerstudy.environment import SettingError
 Version = tuple[int, int, int]
 
 WAL_FIXED: Version = (3, 51, 3)
-"""SQLite 3.7.0 to 3.51.2 can corrupt a database when a WAL file is reset; this release mended it."""
+"""SQLite 3.7.0 to 3.51.2 can corrupt a database when a WAL file is reset; this release fixed it."""
 
 WAL_BACKPORTS: tuple[Version, ...] = ((3, 50, 7), (3, 44, 6))
-"""Maintenance releases that carry the same mend."""
+"""Maintenance releases with the same fix."""
 SERVERS = ("postgres://", "postgresql://")
 TABLE = "shared_cache"
 
@@ -34,14 +34,14 @@ class JournalMode:
 
 
 def journal_mode(version: Version = sqlite3.sqlite_version_info) -> JournalMode:
-    """Choose WAL only where its reset bug is mended, else the rollback journal; both sync fully.
+    """Choose WAL only where its reset bug is fixed, else the rollback journal; both sync fully.
 
     Source: sqlite.org/wal.html, "The WAL-reset bug".
     """
     text = ".".join(map(str, version))
-    mended = version >= WAL_FIXED or any(version[:2] == fix[:2] and version >= fix for fix in WAL_BACKPORTS)
-    bug = "fix for the WAL-reset bug" if mended else "WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6)"
-    return JournalMode("WAL" if mended else "DELETE", "FULL", f"SQLite {text} has the {bug}")
+    is_fixed = version >= WAL_FIXED or any(version[:2] == fix[:2] and version >= fix for fix in WAL_BACKPORTS)
+    bug = "fix for the WAL-reset bug" if is_fixed else "WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6)"
+    return JournalMode("WAL" if is_fixed else "DELETE", "FULL", f"SQLite {text} has the {bug}")
 
 
 def database(url: str, sqlite_file: Path) -> dict[str, Any]:

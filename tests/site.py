@@ -38,7 +38,7 @@ configured.PASSWORD_HASHERS = ["tests.site.QuickHasher"]
 
 
 def _find_static_files_once() -> None:
-    """Let the test clients, of which each loads the middleware anew, share what the first finds in the folders."""
+    """Let the test clients, each of which loads the middleware again, share what the first finds in the folders."""
     look = WhiteNoiseMiddleware.add_files_from_finders
     found: dict[str, Any] = {}
 

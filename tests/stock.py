@@ -42,7 +42,7 @@ PEOPLE = ("alice", "bob", "bella", "rita", "charlie", "olga")
 HIGH, LOW, FIRST_PAIR = 0.7319846213, 0.2680153787, 1_739_100_300
 COMMITTED = "CANARY seed of the selection"
 SECRETS = ("SOURCE0", "PATIENT0", str(HIGH), str(LOW), str(FIRST_PAIR)[:-1], COMMITTED, NONCE.hex())
-"""Texts that stand in the sealed half or in the source files and nowhere else (canaries)."""
+"""Texts in the sealed half or in the source files and nowhere else (canaries)."""
 LABELS = ("Effusion", "Cardiomegaly; Effusion", "Hernia", "No Finding")
 
 

@@ -51,7 +51,7 @@ def finish_study(plan: Plan) -> list[str]:
 
 
 def lists_alike(plan: Plan) -> list[str]:
-    """Say how many images the lists share: those made from one another are not independent, whoever says so."""
+    """Say how many images the lists share: those made from one another are not independent, whatever a list claims."""
     files = (plan.folder / "arms").glob(f"{plan.said['choices']['actions'][0]}-{ON_LIST}_*.csv")
     lists = {frozenset(pd.read_csv(file, dtype={"image": str})["image"]) for file in files}
     shares = sorted(len(one & two) / len(one | two) for one, two in combinations(lists, 2))

@@ -1,7 +1,7 @@
 """What a retraining experiment is, read from STUDY.toml, and the arms that are made of it.
 
 An action is done to the exemplars of a list, and for comparison to a random set of images with the same labels, drawn
-anew for each seed. Nothing else differs between the networks of a seed: first weights, order of the images, steps.
+again for each seed. Nothing else differs between the networks of a seed: first weights, order of the images, steps.
 """
 
 import tomllib

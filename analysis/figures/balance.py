@@ -9,7 +9,7 @@ from analysis.figures import theme as look
 
 BALANCED = 0.1
 FURTHEST = 1.2
-"""Largest |SMD| drawn in its place; beyond it a mark stands at the frame and says its number."""
+"""Largest |SMD| drawn in its place; beyond it a mark at the frame gives the number."""
 
 NAMES = {
     "n_findings": "number of findings",

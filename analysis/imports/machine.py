@@ -72,7 +72,7 @@ def refuse(message: str) -> NoReturn:
 
 
 def interpret(content: bytes, *, steps: int) -> Any:
-    """Read one pickle and return what stands on the stack at its end.
+    """Read one pickle and return what is left on the stack.
 
     Parameters
     ----------

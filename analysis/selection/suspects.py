@@ -91,7 +91,7 @@ def expected_wrong(given: Labels, scores: Floats) -> Floats:
 
     Reference
     ---------
-    Northcutt, Jiang and Chuang 2021, J Artif Intell Res 70:1373, equations 1 to 3; written anew.
+    Northcutt, Jiang and Chuang 2021, J Artif Intell Res 70:1373, equations 1 to 3; own implementation.
     """
     expected = np.zeros((2, given.shape[1]))
     for place in range(given.shape[1]):

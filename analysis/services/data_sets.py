@@ -33,7 +33,7 @@ LOOKED_SO = PreprocessSpec(size=256, antialias=True, colour="rgb")
 
 
 class InputError(RefusedError):
-    """A data set or ensemble that cannot be registered; `field` names the field to mend, if it is one."""
+    """A data set or ensemble that cannot be registered; `field` names the field to correct, if it is one."""
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)

@@ -115,7 +115,7 @@ def finish(claim: Unit, *, artefacts: Mapping[str, str]) -> bool:
 def fail(claim: Unit, *, error: str, final: bool = False) -> bool:
     """Give a unit back after an error: to do again, or failed for good after the last attempt.
 
-    `final`: trying again is of no use, because the input must be mended first.
+    `final`: trying again is useless until the input is fixed.
     """
     ours = _ours(claim)
     last = ours if final else ours.filter(attempts__gte=MAX_ATTEMPTS)

@@ -1,7 +1,7 @@
 """A whole study on phantoms whose planted faults are known, with every setting fixed beforehand.
 
 The settings are here and, for the faults, in `analysis.phantoms.faults`. They are frozen under one digest, and the seed
-of the study is taken from it: whoever changes a setting gets other images, so that none can be tuned on those reported.
+of the study is taken from it: changing a setting gives other images, so that none can be tuned on those reported.
 What comes out is reported with its interval, whichever way.
 """
 

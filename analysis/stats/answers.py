@@ -48,7 +48,7 @@ def with_planned(
             f"of {RATINGS.name}; got arm {plan['arm'].iloc[row]:g}, '{plan['state'].iloc[row]}'"
         )
     whole = first.merge(plan[[*keys, "state"]], how="left", on=keys)
-    # Whose the case is stands in the rows of those who read it, which come first.
+    # The patient, pair and batch of a case are taken from its read rows, which come first.
     blank = plan[unread].assign(
         pair="", batch="", patient="", **{each.status: "missing" for each in endpoints}
     )

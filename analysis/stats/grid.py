@@ -145,7 +145,7 @@ def by_patient(first: pd.DataFrame) -> pd.Series:
 
 
 def linked(groups: Integers, patients: Integers) -> Integers:
-    """Number the groups (matched sets) of their members anew: those that share a patient, directly or not, are one."""
+    """Renumber the groups (matched sets) of their members: those that share a patient, directly or not, are one."""
     found = pd.Series(groups)
     while True:
         least = found.groupby(patients).transform("min").groupby(groups).transform("min")

@@ -4,7 +4,7 @@ from analysis.errors import RefusedError
 
 
 class SweepError(RefusedError):
-    """Anything that stops a sweep for a reason its user can mend."""
+    """Anything that stops a sweep for a reason its user can fix."""
 
 
 def of_a_place(error: OSError) -> str:

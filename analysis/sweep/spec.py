@@ -127,7 +127,7 @@ class PruneSpec:
     """What is removed: the method's registered name, the ratios, and the seed of methods that draw.
 
     `reference`: the condition that the others are compared with; blank: the smallest ratio. `recalibrate`: at every
-    ratio, 0 included, statistics are computed anew on training images (`analysis.sweep.run.recalibrate`).
+    ratio, 0 included, statistics are recomputed on training images (`analysis.sweep.run.recalibrate`).
     """
 
     method: str = "global_l1"

@@ -102,7 +102,7 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
         return redirect("analysis:gallery", run_id=run.run_id, name=name)
     if run.run_id not in request.session.get(LET_IN, []):
         context = {"run": run, "tab": "findings", "found": found}
-        return render(request, "analysis/findings_door.html", context)
+        return render(request, "analysis/findings_before.html", context)
     form = FilterForm(request.GET or None, classes=found.classes())
     page = Paginator(exemplars_of(found, form.wanted()), PER_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()

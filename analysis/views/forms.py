@@ -1,4 +1,4 @@
-"""Forms of the researcher's pages; their fields stand in forms.toml.
+"""Forms of the researcher's pages; their fields are defined in forms.toml.
 
 A field's error says what was expected, what was found and what to do.
 """

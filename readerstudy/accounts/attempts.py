@@ -49,7 +49,7 @@ class Count:
 
 
 @dataclass
-class Door:
+class Limits:
     """The limits on one asker's attempts; the first count is the narrowest one."""
 
     counts: tuple[Count, ...]
@@ -126,7 +126,7 @@ class Door:
             raise TooManyError(narrowest.seconds)
 
 
-def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) -> Door:
+def limits_of(request: HttpRequest, name: str, *, codes_of: User | None = None) -> Limits:
     """Return the limits on signing in under a name; with `codes_of`, those of a person's second step.
 
     Wrong codes are counted by person from anywhere too: only who knows the password gets so far.
@@ -135,21 +135,21 @@ def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) ->
     limit, pause = settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S
     browser = known_browser(request, spelled)
     if browser:
-        return Door((Count(_name("browser", browser, spelled), limit, pause),), is_known=True)
+        return Limits((Count(_name("browser", browser, spelled), limit, pause),), is_known=True)
     counts = [
         Count(_name("address", network_of(request), spelled), limit, pause),
         Count(_name("anywhere", spelled), FROM_ANYWHERE * limit, min(pause, ANYWHERE_S)),
     ]
     if codes_of is not None:
         counts.append(Count(_name("codes", str(codes_of.pk)), limit, pause))
-    return Door(tuple(counts), is_known=False)
+    return Limits(tuple(counts), is_known=False)
 
 
-def link_door(request: HttpRequest, address: str) -> Door:
+def link_limits(request: HttpRequest, address: str) -> Limits:
     """Return the limits on links to a new password, whether anyone has the address or not."""
     limit, pause = settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S
     sender = Count(_name("links from", network_of(request)), limit, pause)
-    return Door((sender, Count(_name("links to", address.strip().lower()), LINKS, 3600)), is_known=False)
+    return Limits((sender, Count(_name("links to", address.strip().lower()), LINKS, 3600)), is_known=False)
 
 
 def own_password_fits(request: HttpRequest, password: str) -> bool:
@@ -160,15 +160,15 @@ def own_password_fits(request: HttpRequest, password: str) -> bool:
     TooManyError: too many wrong ones came in this session.
     """
     name = _name("session", request.session.session_key or "")
-    door = Door((Count(name, settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S),), is_known=True)
-    door.refuse_if_shut()
-    with door.turn():
-        door.count()
+    limits = Limits((Count(name, settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S),), is_known=True)
+    limits.refuse_if_shut()
+    with limits.turn():
+        limits.count()
         fits = signed_in(request).check_password(password)
     if fits:
-        door.forget()
+        limits.forget()
     else:
-        door.note_wrong()
+        limits.note_wrong()
     return fits
 
 

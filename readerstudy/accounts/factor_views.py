@@ -116,7 +116,7 @@ def _added(request: HttpRequest) -> HttpResponse:
 def _changed(request: HttpRequest, form: Confirm, act: Callable[[dict[str, Any]], object]) -> bool:
     """Change the person's factors as a form says, and end the sessions that began with others.
 
-    Both happen, or neither; a refusal stands on the form. This session has come as far as its person's factors now
+    Both happen, or neither; a refusal is shown on the form. This session has come as far as its person's factors now
     ask for.
     """
     if not form.is_valid():

@@ -164,7 +164,7 @@ def _lock(name: str, count: int) -> int | None:
 
 
 def _folder() -> Path:
-    folder: Path = settings.DOORS
+    folder: Path = settings.HASHING_SLOTS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

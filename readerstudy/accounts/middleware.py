@@ -30,7 +30,7 @@ View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 MARK = "answers_scripts"
 
 
-class Doors(MiddlewareMixin):
+class SignInLimits(MiddlewareMixin):
     """Turns NotNowError of any view into its page, and lets a browser be known in which somebody has signed in."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -59,7 +59,7 @@ def not_now(page: HttpResponse, error: NotNowError) -> HttpResponse:
 def page(*methods: str, secret: bool = False) -> Callable[[View], View]:
     """Make a page of a view: it answers these methods and is kept by nobody on its way.
 
-    `secret`: what is posted to it stands in no report of an error.
+    `secret`: what is posted to it appears in no error report.
     """
 
     def made(view: View) -> View:

@@ -26,7 +26,7 @@ from readerstudy.refusals import RefusedError
 HOLDS_FOR = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
 """How long a link to a new password holds."""
 MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
-"""Backends that send nothing: whoever makes a link hands it over themselves."""
+"""Backends that send nothing: a person who makes a link hands it over themselves."""
 
 
 class AccountError(RefusedError):
@@ -113,8 +113,8 @@ def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[User
     """Take a person's second factors and password away, end their sessions; return them and the link's token.
 
     The token is shown once and not stored. Until the link is used nobody signs in as this person; an earlier link
-    holds no more. The password goes too: without a second factor it alone would open the account, and whoever has
-    the lost phone may know it.
+    is no longer valid. The password goes too: without a second factor it alone would open the account, and the
+    finder of the lost phone may know it.
 
     Raises
     ------

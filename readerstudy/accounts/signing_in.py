@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from readerstudy.accounts.access import may_open_runs
-from readerstudy.accounts.attempts import door_of
+from readerstudy.accounts.attempts import limits_of
 from readerstudy.accounts.browsers import in_words
 from readerstudy.accounts.factors import has_factor
 from readerstudy.accounts.models import User
@@ -112,7 +112,7 @@ def note_sign_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     request.session[BEGAN] = timezone.now().isoformat()
     request.session[BROWSER] = in_words(request.META.get("HTTP_USER_AGENT", ""))
     request.session[MARK] = standing_of(user)
-    door_of(request, user.email, codes_of=user).forget()
+    limits_of(request, user.email, codes_of=user).forget()
     request.browser_is_of = user.email  # type: ignore[attr-defined]  # the middleware lets the browser know
     record_person("person.signed_in", user, user)
 

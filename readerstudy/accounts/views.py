@@ -17,7 +17,7 @@ from django.utils.decorators import method_decorator
 
 from readerstudy.accounts import factors, services
 from readerstudy.accounts.access import or_404, signed_in
-from readerstudy.accounts.attempts import door_of, link_door
+from readerstudy.accounts.attempts import limits_of, link_limits
 from readerstudy.accounts.forms import Code, Confirm, Password, Profile
 from readerstudy.accounts.hashing import BusyError
 from readerstudy.accounts.middleware import not_now, page
@@ -43,11 +43,11 @@ class SignIn(auth_views.LoginView):
         name = request.POST.get("username", "")
         if not (name and request.POST.get("password")):
             return super().post(request, *args, **kwargs)
-        self.door = door_of(request, name)
-        self.door.refuse_if_shut()
+        self.limits = limits_of(request, name)
+        self.limits.refuse_if_shut()
         try:
-            with self.door.turn():
-                self.door.count()
+            with self.limits.turn():
+                self.limits.count()
                 return super().post(request, *args, **kwargs)
         except BusyError as busy:
             form = AuthenticationForm(request, initial={"username": name})
@@ -58,7 +58,7 @@ class SignIn(auth_views.LoginView):
         person = form.get_user()
         with transaction.atomic():
             if hold(self.request, person, onward=self.get_success_url()):
-                self.door.take_back()
+                self.limits.take_back()
                 return redirect("accounts:second_step")
         begin_session(self.request, person)
         return redirect(self.get_success_url())
@@ -66,7 +66,7 @@ class SignIn(auth_views.LoginView):
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """Show the form again, unless this was the last attempt."""
         if form.has_error(NON_FIELD_ERRORS, "invalid_login"):
-            self.door.note_wrong()
+            self.limits.note_wrong()
         return super().form_invalid(form)
 
 
@@ -158,15 +158,15 @@ def second_step(request: HttpRequest) -> HttpResponse:
     person, onward = found
     form = Code()
     if request.method == "POST":
-        door = door_of(request, person.email, codes_of=person)
-        door.refuse_if_shut()
-        door.count()
+        limits = limits_of(request, person.email, codes_of=person)
+        limits.refuse_if_shut()
+        limits.count()
         with transaction.atomic():  # a code is used up by whom it lets in, or not at all
             if kind := _given(request, person):
                 let_in(request, person, kind=kind)
                 return redirect(onward)
         user_login_failed.send(__name__, credentials={}, request=request)
-        door.note_wrong()
+        limits.note_wrong()
         form = Code(request.POST if "code" in request.POST else None)
     return _page(request, person, form)
 
@@ -206,13 +206,13 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
 @page("GET", "POST")
 @login_not_required
 def forgotten(request: HttpRequest) -> HttpResponse:
-    """Have a link to a new password mailed; the answer is the same whoever has the address, and whether anyone has."""
+    """Have a link to a new password mailed; the answer is the same whether anyone has the address or not."""
     or_404(services.sends_mail())
     form = PasswordResetForm(request.POST or None)
     form.fields["email"].label = "E-mail address"
     asked = form.is_valid()
     if asked:
-        link_door(request, form.cleaned_data["email"]).count()
+        link_limits(request, form.cleaned_data["email"]).count()
         ask_for_link(form.cleaned_data["email"])
     return render(request, "accounts/forgotten.html", {"form": form, "asked": asked})
 

@@ -1,4 +1,4 @@
-"""Events as plain sentences: the words stand in sentences.toml, and what goes between them is worked out here."""
+"""Events as plain sentences: the words are in sentences.toml, and what goes between them is worked out here."""
 
 import tomllib
 from collections.abc import Callable, Mapping

@@ -35,7 +35,7 @@ class AuditError(RefusedError):
 
 @dataclass(frozen=True)
 class Fault:
-    """One place where a chain does not hold."""
+    """One place where a chain is broken."""
 
     study: UUID | None
     sequence: int
@@ -137,7 +137,7 @@ def event_digest(event: Event) -> str:
 
 
 def faults() -> Iterator[Fault]:
-    """Yield every place where a chain does not hold: an edited, missing, inserted or reordered event."""
+    """Yield every place where a chain is broken: an edited, missing, inserted or reordered event."""
     for chain in Chain.objects.order_by("study"):
         yield from _chain_faults(chain)
     known = Chain.objects.filter(study__isnull=False).values("study")

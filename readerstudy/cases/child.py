@@ -44,7 +44,7 @@ def take_limits(memory: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def close_doors() -> None:
+def forbid_opening() -> None:
     """Give up opening anything more: no file, no socket, no pipe. All modules must be loaded by now."""
     highest = max(int(name) for name in os.listdir("/proc/self/fd"))
     for descriptor in range(highest + 1):
@@ -71,7 +71,7 @@ def _decoded(rule: str, colour: bool, networks: list[float]) -> tuple[dict[str, 
         kind = image_format(file)
         if kind in _MODULES:
             import_module(_MODULES[kind])
-        close_doors()
+        forbid_opening()
         percentiles = Percentiles(*networks) if networks else None
         image = decode_image(file, WindowRule(rule), percentiles, colour)
     except ImageRefusedError as error:

@@ -1,4 +1,4 @@
-"""What a test of the doors counts in the host's files is its own."""
+"""Each test of signing in has its own files of hashing slots."""
 
 from pathlib import Path
 from typing import Any
@@ -7,5 +7,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _own_doors(settings: Any, tmp_path: Path) -> None:
-    settings.DOORS = tmp_path / "doors"
+def _own_slots(settings: Any, tmp_path: Path) -> None:
+    settings.HASHING_SLOTS = tmp_path / "doors"

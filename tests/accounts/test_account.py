@@ -49,12 +49,12 @@ def test_guessing_is_stopped_for_one_address_from_one_host(
     assert "wrong password" not in str(list(Event.objects.values()))
 
 
-def test_the_admin_site_has_no_door_of_its_own(alice: User) -> None:
+def test_the_admin_site_has_no_sign_in_of_its_own(alice: User) -> None:
     client = Client()
     for number in range(10):
         sign_in(client, "alice@example.org", f"wrong password {number}")
-    door = client.post("/admin/login/", {"username": "alice@example.org", "password": PASSWORD})
-    assert (door.status_code, door["Location"]) == (302, "/accounts/sign-in/?next=/admin/")
+    answer = client.post("/admin/login/", {"username": "alice@example.org", "password": PASSWORD})
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/sign-in/?next=/admin/")
     stopped = sign_in(client, "alice@example.org", next="/admin/")
     assert stopped.status_code == 429
 

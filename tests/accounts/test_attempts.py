@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from readerstudy.accounts.attempts import ANYWHERE_S, TooManyError, door_of, network_of, use_up
+from readerstudy.accounts.attempts import ANYWHERE_S, TooManyError, limits_of, network_of, use_up
 from readerstudy.accounts.browsers import COOKIE, MOST
 from readerstudy.accounts.models import Attempts, User
 from readerstudy.audit.models import Event
@@ -44,7 +44,7 @@ def test_made_up_names_push_no_lock_out_out(alice: User) -> None:
     assert fail(10).status_code == 429
     request = RequestFactory().post("/")
     for number in range(320):
-        door_of(request, f"nobody{number}@example.org").count()
+        limits_of(request, f"nobody{number}@example.org").count()
     assert sign_in(Client(), alice.email).status_code == 429
     assert Attempts.objects.count() == 642
 
@@ -81,13 +81,13 @@ def test_a_lock_out_is_one_event_however_often_one_knocks(alice: User) -> None:
 def test_attempts_side_by_side_cannot_all_be_the_last_one(alice: User) -> None:
     fail(9)
     request = RequestFactory().post("/")
-    doors = [door_of(request, alice.email) for _ in range(3)]
-    for door in doors:
-        door.refuse_if_shut()
-    doors[0].count()
-    for door in doors[1:]:
+    limits = [limits_of(request, alice.email) for _ in range(3)]
+    for each in limits:
+        each.refuse_if_shut()
+    limits[0].count()
+    for each in limits[1:]:
         with pytest.raises(TooManyError):
-            door.count()
+            each.count()
 
 
 def test_nobody_at_the_same_address_shuts_a_person_out_of_their_own_browser(alice: User) -> None:

@@ -1,4 +1,4 @@
-"""Passwords are hashed by few at a time on a host, and every door says so when its turn does not come."""
+"""Few passwords are hashed at a time on a host, and every page that hashes one says so when it gets no turn."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ import sys, django
 django.setup()
 from pathlib import Path
 from django.conf import settings
-settings.DOORS = Path(sys.argv[1])
+settings.HASHING_SLOTS = Path(sys.argv[1])
 from readerstudy.accounts import hashing
 taken = [hashing._lock("slot", hashing.AT_ONCE) for _ in range(hashing.AT_ONCE)]
 print("held" if None not in taken else "not held", flush=True)
@@ -60,7 +60,7 @@ def test_a_hash_costs_what_django_has_it_cost() -> None:
 def another_process_hashes() -> Iterator["subprocess.Popen[str]"]:
     """Hold every slot of the host in another process, as its hashes do."""
     holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(configured.DOORS)], cwd=BASE, text=True,
+        [sys.executable, "-c", HOLD, str(configured.HASHING_SLOTS)], cwd=BASE, text=True,
         env={**os.environ, "DJANGO_SETTINGS_MODULE": "readerstudy.settings"},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
@@ -117,7 +117,7 @@ def test_no_more_hashes_at_a_time_than_there_are_slots(monkeypatch: pytest.Monke
     monkeypatch.setattr(Argon2PasswordHasher, "encode", seen)
     hashing.Hasher().encode(PASSWORD, "salt")
     with hashing.turn(hashing.STRANGERS):
-        hashing.Hasher().encode(PASSWORD, "salt")  # whoever holds a slot waits for no other one
+        hashing.Hasher().encode(PASSWORD, "salt")  # a thread that holds a slot waits for no other
     assert taken == [True, True]
     assert hashing._lock("slot", 1) is not None, "and gives it back"
 
@@ -146,7 +146,7 @@ def test_who_was_sent_away_and_comes_again_finds_a_place(monkeypatch: pytest.Mon
         later += 0.9
         assert sign_in(Client(), anna.email).status_code == 429, "nor before a second has passed"
         later += 0.9
-        assert sign_in(Client(), anna.email).status_code == 429, "and who knocks meanwhile begins anew"
+        assert sign_in(Client(), anna.email).status_code == 429, "and who tries meanwhile starts over"
         later += 1.1
         assert sign_in(Client(), "nobody@example.org").status_code == 429, "this one comes for the first time"
         assert sign_in(Client(), otto.email).status_code == 429, "Otto's name failed here lately"
@@ -196,8 +196,8 @@ def test_a_process_keeps_threads_for_its_pages(impatient: None) -> None:
         pass
 
 
-def doors(stock: Stock) -> dict[str, tuple[Client, str, dict[str, str]]]:
-    """Return every door at which a password is hashed: who knocks, where, and with what."""
+def forms(stock: Stock) -> dict[str, tuple[Client, str, dict[str, str]]]:
+    """Return every form that hashes a password: client, address and values."""
     alice, stranger = Client(), Client()
     alice.force_login(stock.alice)
     _, link = begin_recovery(email=stock.charlie.email, reason="lost", actor=None)
@@ -223,27 +223,27 @@ def doors(stock: Stock) -> dict[str, tuple[Client, str, dict[str, str]]]:
     }  # fmt: skip
 
 
-DOORS = ("sign in", "recover", "register", "elsewhere", "codes", "change")
+FORMS = ("sign in", "recover", "register", "elsewhere", "codes", "change")
 
 
-def knock(door: tuple[Client, str, dict[str, str]]) -> HttpResponse:
-    client, address, values = door
+def post(form: tuple[Client, str, dict[str, str]]) -> HttpResponse:
+    client, address, values = form
     return client.post(address, values)
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_every_door_waits_for_its_turn_and_changes_nothing_without(
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_waits_for_its_turn_and_changes_nothing_without(
     stock: Stock, impatient: None, name: str
 ) -> None:
-    door = doors(stock)[name]
+    form = forms(stock)[name]
     people = list(User.objects.order_by("pk").values())
     events = Event.objects.count()
     with full(hashing.KNOWN, hashing.STRANGERS, hashing.RETURNING):
-        busy = knock(door)
+        busy = post(form)
     assert (busy.status_code, busy["Retry-After"]) == (429, "2")
     assert list(User.objects.order_by("pk").values()) == people
     assert Event.objects.count() == events
-    assert knock(door).status_code in {200, 302}
+    assert post(form).status_code in {200, 302}
 
 
 def test_nobody_waits_for_the_writers_lock_while_a_password_is_hashed(
@@ -258,12 +258,12 @@ def test_nobody_waits_for_the_writers_lock_while_a_password_is_hashed(
 
         return run
 
-    there = doors(stock)
+    there = forms(stock)
     monkeypatch.setattr(hashing.Hasher, "encode", watched(hashing.Hasher.encode))
     monkeypatch.setattr(hashing.Hasher, "verify", watched(hashing.Hasher.verify))
-    for name in DOORS:
+    for name in FORMS:
         before = len(depths)
-        assert knock(there[name]).status_code in {200, 302}
+        assert post(there[name]).status_code in {200, 302}
         assert len(depths) > before, name
     add_person(email="late@example.org", name="Late", actor=None)
     new_password(user=stock.bella, actor=None)

@@ -1,4 +1,4 @@
-"""Second factors: one way in, whatever the door; codes that hold once; set-up, removal, and who must have one."""
+"""Second factors: one way in from every page; codes that work once; set-up, removal, and who must have one."""
 
 import json
 import re
@@ -195,7 +195,7 @@ def test_a_held_password_ends_with_the_password_or_the_person(alice: User, secre
     assert other.post(STEP, {"code": code_of(secret)})["Location"] == "/accounts/sign-in/"
 
 
-def test_a_session_begun_by_another_door_owes_the_second_factor_too(alice: User, secret: str) -> None:
+def test_a_session_begun_elsewhere_owes_the_second_factor_too(alice: User, secret: str) -> None:
     alice.refresh_from_db()
     client = Client()
     client.force_login(alice)

@@ -142,10 +142,8 @@ def _look_up(sources: Sequence[Source]) -> int:
     weak = [(each, weakness) for each in found for weakness in each["vulns"]]
     for each, weakness in weak:
         names = ", ".join([weakness["id"], *weakness["aliases"]])
-        mended = ", ".join(weakness["fix_versions"]) or "no release yet"
-        print(
-            f"{each['name']} {each['version']}: {names}; mended in {mended}; {weakness['description'][:160]}"
-        )
+        fixed = ", ".join(weakness["fix_versions"]) or "no release yet"
+        print(f"{each['name']} {each['version']}: {names}; fixed in {fixed}; {weakness['description'][:160]}")
     print(f"{len(found)} packages looked up at {source.name}, {len(weak)} known weaknesses")
     return SOME if weak else NONE
 

@@ -20,7 +20,7 @@ Advisory = Mapping[str, Any]
 
 
 class DumpError(Exception):
-    """A file is no dump of OSV: what was expected, what came, what to do."""
+    """A file is not an OSV dump: what was expected, what was found, what to do."""
 
 
 class Advisories:

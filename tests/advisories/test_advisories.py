@@ -1,4 +1,4 @@
-"""The audit of packages is loud where nobody answers, and finds in a dump what stands in it."""
+"""The package audit fails loudly where no server answers, and finds what a dump lists."""
 
 import json
 import socket
@@ -89,7 +89,7 @@ def test_pip_audit_finds_in_a_dump_what_affects_an_installed_version(tmp_path: P
     weak = advisory("X-4", "pillow", {"introduced": "1.0"}, {"fixed": "99.0"})
     done = audited("--osv-dump", dump(tmp_path, *documents, weak))
     assert done.returncode == 1, done.stdout + done.stderr
-    assert f"pillow {now}: CVE-X-4, X-4; mended in 99.0; pillow is weak" in done.stdout
+    assert f"pillow {now}: CVE-X-4, X-4; fixed in 99.0; pillow is weak" in done.stdout
     assert "1 known weaknesses" in done.stdout
 
 

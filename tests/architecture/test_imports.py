@@ -32,7 +32,7 @@ def test_web_process_starts_without_torch() -> None:
 
 
 def test_one_module_knows_what_allauth_calls_internal() -> None:
-    """Another version may change it without a word: whoever raises the pin reads this module beside the new one."""
+    """Another version may change it without notice: to raise the pin, read this module beside the new one."""
     inside = "import", "allauth.", ".internal"
     knowing = {
         path.relative_to(ROOT).as_posix()

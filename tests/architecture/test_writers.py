@@ -10,7 +10,7 @@ OTHERS = {
     "analysis/caseset/write.py": "a folder and two files are named together, and taken back together",
     "analysis/services/ratings.py": "shutil.make_archive names its file itself; whole_file publishes it",
     "readerstudy/cases/storage.py": "the frames of one load are named together, and taken back together",
-    "readerstudy/doorbell.py": "a claim: only one worker's rename succeeds, and nothing is written",
+    "readerstudy/broker.py": "a claim: only one worker's rename succeeds, and nothing is written",
     "readerstudy/ops/backup/manifest.py": "a stream of any size, hashed on its way; the folder is published whole",
 }
 

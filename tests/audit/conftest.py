@@ -1,4 +1,4 @@
-"""An anchor of its own for each test: what tests in a browser have committed before stands in the site's."""
+"""An anchor of its own for each test: the site's has what browser tests committed before."""
 
 from collections.abc import Callable
 from pathlib import Path

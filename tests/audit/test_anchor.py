@@ -78,7 +78,7 @@ def truncate(events: list[Event], dice: random.Random) -> None:
 
 
 def recompute(events: list[Event], dice: random.Random) -> None:
-    """Change an event and hash everything anew, with a key of one's own."""
+    """Change an event and rehash everything with another key."""
     begin = dice.randrange(len(events))
     with override_settings(AUDIT_KEY=f"{dice.getrandbits(256):064x}"):
         previous = events[begin - 1].digest if begin else GENESIS
@@ -145,7 +145,7 @@ def test_what_is_committed_is_confirmed_and_nothing_else(
 def test_a_torn_line_costs_itself_only(events: list[Event], anchored: Path, happen: Happen) -> None:
     with anchored.open("a") as file:
         file.write('{"chain": "site", "sequ')
-    record(kind="a", actor=None)  # what stands in the anchor before its commit is all there is of it
+    record(kind="a", actor=None)  # all there is of it is what the anchor got before its commit
     happen(2)
     remarks: list[str] = []
     assert list(anchor_faults(remarks=remarks)) == []
@@ -185,7 +185,7 @@ def test_a_line_without_an_end_is_read_in_pieces(tmp_path: Path) -> None:
 
 
 def test_the_ends_are_the_last_events_that_were_confirmed(tmp_path: Path) -> None:
-    """Lines of processes side by side may stand in another order than their events."""
+    """Lines of processes side by side may be in another order than their events."""
     path, chain = tmp_path / "anchor", str(UUID(int=4))
     for number, state in (
         (1, anchor.COMMITTED),

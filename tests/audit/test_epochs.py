@@ -34,7 +34,7 @@ STUDY = UUID(int=7)
 
 @pytest.fixture
 def _writable(db: None) -> None:
-    """Take away what keeps the database from changing events, as whoever owns it can."""
+    """Take away what keeps the database from changing events, as its owner can."""
     drop_append_only()
 
 
@@ -56,7 +56,7 @@ def refused(**options: Any) -> str:
 
 
 def cut(study: UUID | None, keep: int) -> None:
-    """Cut the end of a chain off and move its head back, as whoever owns the database can."""
+    """Cut the end of a chain off and move its head back, as the owner of the database can."""
     Event.objects.filter(study=study, sequence__gt=keep).delete()
     last = Event.objects.get(study=study, sequence=keep)
     Chain.objects.filter(study=study).update(sequence=keep, digest=last.digest)
@@ -65,7 +65,7 @@ def cut(study: UUID | None, keep: int) -> None:
 
 @pytest.fixture
 def begin(django_capture_on_commit_callbacks: Any) -> Callable[[], str]:
-    """Begin the anchor anew, as `anchor_audit` does; return what the command prints."""
+    """Restart the anchor, as `anchor_audit` does; return what the command prints."""
 
     def run(reason: str = "the disk was lost") -> str:
         out = StringIO()
@@ -207,7 +207,7 @@ def test_a_database_older_than_the_anchor_is_a_fault(anchored: Path, happen: Hap
 
 
 def test_another_event_in_the_place_of_a_known_one_is_called_so(anchored: Path, happen: Happen) -> None:
-    """Whoever owns the key as well can make the chain hold again."""
+    """The owner of the key as well can repair the chain."""
     (last,) = happen(1)
     last.reason = "forged"
     last.digest = event_digest(last)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def rebuild(study: Any, sequence: int, reason: str) -> None:
-    """Do what only the owner of database and key can: change an event and hash the chain anew behind it."""
+    """Do what only the owner of database and key can: change an event and rehash the chain after it."""
     events = list(Event.objects.filter(study=study).order_by("sequence"))
     events[sequence - 1].reason = reason
     for number, event in enumerate(events):
@@ -66,7 +66,7 @@ def test_a_kept_head_finds_a_rebuilt_chain(
     rebuild(stock.study.key, 2, "another reason")
     settings.AUDIT_ANCHOR = tmp_path / "another.jsonl"
     with django_capture_on_commit_callbacks(execute=True):
-        begin_epoch(cause="anchor_audit", reason="whoever owns key and database owns the anchor too")
+        begin_epoch(cause="anchor_audit", reason="the owner of key and database owns the anchor too")
     call_command("verify_audit", stdout=StringIO())  # the chain itself holds again
     with pytest.raises(CommandError, match="1 faults"):
         call_command("verify_audit", heads=[file], stderr=StringIO())

@@ -109,7 +109,7 @@ def test_a_new_kind_is_seen_however_it_is_written(planted: str) -> None:
 
 
 OF_THE_SITE = {"person", "run", "data_set", "ensemble", "site", "audit"}
-"""Kinds that belong to no study, and stand on no page that masks."""
+"""Kinds that belong to no study, and are on no page that masks."""
 
 
 def test_every_sentence_holds_without_values_where_they_are_masked() -> None:

@@ -1,4 +1,4 @@
-"""Canaries: what stands in the sealed half or in source files is found nowhere a blinded person could look."""
+"""Canaries: texts of the sealed half or of source files are found nowhere a blinded person could look."""
 
 import base64
 import logging

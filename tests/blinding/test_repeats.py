@@ -96,7 +96,7 @@ def test_no_repeat_is_recognised_by_what_arrives(shown: list[Shown], mark: str) 
 
 
 def test_two_answers_have_no_more_bytes_in_common_than_chance(shown: list[Shown]) -> None:
-    """Every answer is masked anew, so a bound must be one that chance passes: less than once in 10^9 runs."""
+    """Every answer is masked differently, so a bound must be one that chance passes: less than once in 10^9 runs."""
     bodies = [np.frombuffer(each.body, np.uint8) for each in shown]
     pairs = list(itertools.combinations(bodies, 2))
     bound = scipy.stats.binom.isf(1e-9 / len(pairs), len(bodies[0]), 1 / 256)
@@ -116,7 +116,7 @@ def test_an_image_that_is_fetched_again_is_other_bytes_too(stock: Stock) -> None
 
 
 def test_what_remains_is_the_picture_and_what_is_told_of_it(shown: list[Shown]) -> None:
-    """This is no secret and is written in docs/blinding.md: whoever decodes has all repeats."""
+    """This is no secret and is written in docs/blinding.md: decoding finds all repeats."""
     assert recognised(shown, lambda each: digest(each.pixels.tobytes())) == REPEATS
     assert recognised(shown, lambda each: digest(unmasked(each.body))) == REPEATS
     same = ("frame", "labels", "shown", "questions")

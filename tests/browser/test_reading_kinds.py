@@ -200,7 +200,7 @@ def test_a_mark_can_be_drawn_only_while_it_is_asked_for(room: Page, kind_reader:
 
 
 def nothing_overflows(page: Page) -> None:
-    """Look at the widths at which the rail is narrowest for what stands in it."""
+    """Look at the widths at which the rail is narrowest for its contents."""
     before = page.viewport_size
     for width in (1280, 1366, 1440, 1920):
         page.set_viewport_size({"width": width, "height": 900})

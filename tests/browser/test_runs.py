@@ -1,4 +1,4 @@
-"""A researcher's way in a real browser: register, order a sweep, watch it, cancel, mend a failure, see the end."""
+"""A researcher's work in a real browser: register, order a sweep, watch it, cancel, fix a failure, see the end."""
 
 import shutil
 from collections.abc import Iterator

@@ -180,7 +180,7 @@ def test_a_passkey(page: Page, site: str) -> None:
     assert factors(User.objects.get()).get().last_used_at is not None
     page.get_by_role("button", name="Sign out").click()
 
-    # Another device's key of the same name and site does not open the door.
+    # Another device's key of the same name and site does not sign in.
     debugger.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": device})
     debugger.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     sign_in(page, site)

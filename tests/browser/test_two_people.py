@@ -39,7 +39,7 @@ from tests.stock import grant_researcher, person
 create_study(slug="earlier", title="An earlier study", protocol=Protocol(), actor=person("Ada"))
 grant_researcher(user=person("Rita"), actor=None)
 """
-"""The accounts, as whoever runs the server makes them."""
+"""The accounts, as the operator of the server makes them."""
 COUNT = """
 addEventListener("click", (event) => {
   if (event.isTrusted && event.detail > 0) sessionStorage.clicks = Number(sessionStorage.clicks ?? 0) + 1;

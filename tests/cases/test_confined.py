@@ -82,7 +82,7 @@ def test_result_equals_that_of_this_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "turned JPEG", "MPO", "PNG with text", "DICOM with JPEG"])
 def test_every_format_can_be_read_though_the_child_can_open_nothing(tmp_path: Path, kind: str) -> None:
-    """Libraries load parts of themselves late; a late one would find the door closed."""
+    """Libraries load parts of themselves late; loading after the limits are set would fail."""
     picture = Image.fromarray(greys((16, 24), 8))
     buffer = io.BytesIO()
     exif = Image.Exif()
@@ -217,7 +217,7 @@ import sys; sys.path.insert(0, sys.argv[1])
 import os, socket
 from readerstudy.cases import child
 child.take_limits(3 * 2**29, 20)
-child.close_doors()
+child.forbid_opening()
 told = []
 for name, attempt in {
     "read": lambda: open("/etc/passwd"),

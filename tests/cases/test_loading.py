@@ -50,7 +50,7 @@ def test_bad_images_are_told_by_case_and_a_mended_set_then_loads(tmp_path: Path)
     assert told["refusals"] == [[case, str(refusal)] for case, refusal in caught.value.refusals]
     reasons = sorted(reason for _, reason in told["refusals"])
     assert reasons == sorted(each.value for each in (Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
-    load(blind_half(tmp_path / "mended", [good, good], ending="dcm"), tmp_path)
+    load(blind_half(tmp_path / "repaired", [good, good], ending="dcm"), tmp_path)
     assert loading_json(STUDY) == {
         "state": "done", "done": 2, "total": 2, "refusals": [], "problem": "", "seconds_left": None,
     }  # fmt: skip

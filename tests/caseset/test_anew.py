@@ -20,7 +20,7 @@ from tests.picture.drawn import chest, dicom_colours, files
 
 FILES = list(files())
 CAPTURES = ["1.2.840.10008.5.1.4.1.1.7", *(f"1.2.840.10008.5.1.4.1.1.7.{kind}" for kind in range(1, 5))]
-Door = Callable[..., DecodedImage]
+Decode = Callable[..., DecodedImage]
 
 
 def handed_over(files: list[bytes], folder: Path, **options: Any) -> tuple[list[Path], Any]:
@@ -37,14 +37,14 @@ def handed_over(files: list[bytes], folder: Path, **options: Any) -> tuple[list[
     return [made.folder / files[key[name]] for name in rows["image"]], made
 
 
-def shown(path: Path, rule: WindowRule, door: Door) -> DecodedImage:
+def shown(path: Path, rule: WindowRule, decode: Decode) -> DecodedImage:
     with path.open("rb") as file:
-        return door(file, window_rule=rule, networks=PERCENTILES)
+        return decode(file, window_rule=rule, networks=PERCENTILES)
 
 
 @pytest.mark.parametrize("source", ["DICOM", "PNG", "JPEG"])
 def test_the_reader_sees_what_the_source_file_asks_for(source: str, tmp_path: Path) -> None:
-    """As drawn, by every window rule, at the door of the site and, for one rule, in its confined child."""
+    """As drawn, by every window rule, decoded directly and, for one rule, in the confined child."""
     mine = [(name, data) for name, data in FILES if name.removeprefix("8-bit ").removeprefix("16-bit ")
             .removeprefix("12 bit in a 16-bit ").startswith(source)]  # fmt: skip
     made, _ = handed_over([data for _, data in mine], tmp_path)
@@ -52,10 +52,10 @@ def test_the_reader_sees_what_the_source_file_asks_for(source: str, tmp_path: Pa
     for (name, data), path in zip(mine, made, strict=True):
         original = tmp_path / "original"
         original.write_bytes(data)
-        for rule, door in [(rule, decode_image) for rule in WindowRule] + [
+        for rule, decode in [(rule, decode_image) for rule in WindowRule] + [
             (WindowRule.DICOM, decode_confined)
         ]:
-            one, other = shown(original, rule, decode_image), shown(path, rule, door)
+            one, other = shown(original, rule, decode_image), shown(path, rule, decode)
             assert (one.pixels == other.pixels).all(), (name, rule)
             assert (one.curve == other.curve).all(), (name, rule)
             assert (one.bits, one.window, one.spacing, one.apart) == (

@@ -191,10 +191,10 @@ def test_where_the_evaluated_images_are_gone_it_says_what_to_do(
             folder.with_name(f"{folder.name}-away").rename(folder)
 
 
-def test_the_door_checks_before_anything_is_written_and_records_what_it_did(
+def test_the_command_checks_before_anything_is_written_and_records_what_it_did(
     run: Run, films: list[np.ndarray], tmp_path: Path
 ) -> None:
-    def door(images: Path, name: str, *more: str) -> Path:
+    def write(images: Path, name: str, *more: str) -> Path:
         call_command(
             "write_case_set", str(run.folder), "--images", str(images), "--out", str(tmp_path / name), "--key-out",
             str(tmp_path / f"{name}.csv"), "--fraction", "0.25", "--controls", "random", "--same-patient-allowed",
@@ -206,12 +206,12 @@ def test_the_door_checks_before_anything_is_written_and_records_what_it_did(
     handed(tmp_path / "rotated", lambda number: full_size(films[(number + 1) % IMAGES]))
     before = sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(CommandError, match="images are not the ones that the networks evaluated"):
-        door(tmp_path / "rotated", "wrong")
+        write(tmp_path / "rotated", "wrong")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-    custody = read_blind_half(door(tmp_path / "films", "right")).custody
+    custody = read_blind_half(write(tmp_path / "films", "right")).custody
     assert custody["equal"] == 0
     assert custody["alike"] > 0
-    forced = door(tmp_path / "rotated", "forced", "--unchecked-images", "a drill")
+    forced = write(tmp_path / "rotated", "forced", "--unchecked-images", "a drill")
     assert read_blind_half(forced).custody == {"unchecked": "a drill"}
     assert read_report(tmp_path / "forced.csv")["custody"] == {"unchecked": "a drill"}
 

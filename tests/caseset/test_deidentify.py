@@ -182,7 +182,7 @@ def put(folder: Path, **files: bytes) -> Path:
     return folder
 
 
-def door(source: Path, target: Path) -> list[Dataset]:
+def deidentified(source: Path, target: Path) -> list[Dataset]:
     call_command("deidentify", str(source), str(target), stdout=io.StringIO())
     return [dcmread(path) for path in sorted(target.iterdir())]
 
@@ -200,7 +200,7 @@ def test_whatever_the_profile_names_is_gone_or_replaced_at_any_depth(tmp_path: P
     before = {
         (each.tag, str(each.value)) for each in elements(source) if each.keyword in NAMED and each.VR != "SQ"
     }
-    (after,) = door(put(tmp_path / "in", a=data), tmp_path / "out")
+    (after,) = deidentified(put(tmp_path / "in", a=data), tmp_path / "out")
     (path,) = (tmp_path / "out").iterdir()
     assert WORD.encode() not in path.read_bytes()
     assert path.name == f"{after.SOPInstanceUID}.dcm"
@@ -241,13 +241,13 @@ def test_every_row_of_the_table_is_applied(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         dataset.save_as(buffer)
     before = {tag: str(element.value) for tag, element in known.items()}
-    (after,) = door(put(tmp_path / "in", a=buffer.getvalue()), tmp_path / "out")
+    (after,) = deidentified(put(tmp_path / "in", a=buffer.getvalue()), tmp_path / "out")
     assert [str(each.tag) for each in after if before.get(each.tag) == str(each.value)] == []
     assert WORD.encode() not in next((tmp_path / "out").iterdir()).read_bytes()
 
 
 def test_it_says_what_was_done(tmp_path: Path) -> None:
-    (after,) = door(put(tmp_path / "in", a=original()), tmp_path / "out")
+    (after,) = deidentified(put(tmp_path / "in", a=original()), tmp_path / "out")
     assert after.PatientIdentityRemoved == "YES"
     assert after.DeidentificationMethod == "DICOM PS3.15 2026c Basic Application Confidentiality Profile"
     assert len(after.DeidentificationMethod) <= 64
@@ -265,7 +265,7 @@ def test_identifiers_are_new_and_one_where_they_were_one(tmp_path: Path) -> None
         b=original(study, SOPInstanceUID=second, ReferencedSOPInstanceUID=first),
         c=original(other, SOPInstanceUID=third, ReferencedSOPInstanceUID=first),
     )
-    made = door(source, tmp_path / "out")
+    made = deidentified(source, tmp_path / "out")
     text = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
     assert not any(str(each).encode() in text for each in (study, other, first, second, third))
     studies = [each.StudyInstanceUID for each in made]
@@ -281,7 +281,7 @@ def test_identifiers_are_new_and_one_where_they_were_one(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("data", [deflated(dicom(greys())), dicom(greys(), syntax=ExplicitVRBigEndian)])
 def test_pixels_and_their_syntax_stay(data: bytes, tmp_path: Path) -> None:
-    (after,) = door(put(tmp_path / "in", a=data), tmp_path / "out")
+    (after,) = deidentified(put(tmp_path / "in", a=data), tmp_path / "out")
     assert (after.pixel_array == greys()).all()
     assert after.file_meta.TransferSyntaxUID == dcmread(io.BytesIO(data)).file_meta.TransferSyntaxUID
 
@@ -292,13 +292,13 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("out", "link"):
         with pytest.raises(CommandError, match=f"{name}: already exists"):
-            door(source, tmp_path / name)
+            deidentified(source, tmp_path / name)
     with pytest.raises(CommandError, match="expected an existing folder"):
-        door(source, tmp_path / "no" / "out")
+        deidentified(source, tmp_path / "no" / "out")
     for none in ("empty", "absent"):
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(CommandError, match=r"expected (a folder of )?DICOM files"):
-            door(tmp_path / none, tmp_path / "made")
+            deidentified(tmp_path / none, tmp_path / "made")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "in", "link", "out"]
 
 
@@ -310,7 +310,7 @@ def test_every_file_that_cannot_be_done_is_named_and_nothing_is_written(tmp_path
     )  # fmt: skip
     (source / "link.dcm").symlink_to(source / WORD / "good.dcm")
     with pytest.raises(CommandError) as caught:
-        door(source, tmp_path / "out")
+        deidentified(source, tmp_path / "out")
     told = str(caught.value).splitlines()
     assert told[0] == "7 of 9 files cannot be de-identified; nothing was written."
     names = {Path(line.split(": ")[0]).stem: line.split(": ", 1)[1] for line in told[1:]}

@@ -278,7 +278,7 @@ def test_a_fault_of_the_program_leaves_nobody_waiting(tmp_path: Path, settings: 
 def test_images_that_are_refused_after_they_were_sent_have_the_names_of_the_key(
     client: Client, rita: User
 ) -> None:
-    """Whoever sent them can find them there; where they lie on the server is nobody's business."""
+    """Their sender can find them there; where they lie on the server is nobody's business."""
     keys = ["a" * 32, "b" * 32]
     table = {"cases": [{"case": key, "labels": "Mass", "block": 1, "separation_group": key} for key in keys],
              "key_sha256": "c" * 64, "synthetic": True, "terms": {}, "one_each": False, "shown": [],

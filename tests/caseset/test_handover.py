@@ -1,4 +1,4 @@
-"""From a RUN folder to two halves, through the doors that a person uses."""
+"""From a RUN folder to two halves, by the commands that a person uses."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def door(run: Path, folder: Path, *more: str) -> str:
+def write(run: Path, folder: Path, *more: str) -> str:
     said = io.StringIO()
     call_command(
         "write_case_set", str(run), "--images", str(run / "images"), "--out", str(folder / "cases"),
@@ -46,7 +46,7 @@ def door(run: Path, folder: Path, *more: str) -> str:
 
 
 def test_the_key_opens_to_what_was_selected(run: Path, tmp_path: Path) -> None:
-    said = door(run, tmp_path, "--size", "8", "--show", "view", "sex", "age")
+    said = write(run, tmp_path, "--size", "8", "--show", "view", "sex", "age")
     chosen = select(read_run(run), SelectionSpec(size=8, seed=8675309))
     key = read_key(tmp_path / "key.csv")
     assert set(zip(key.rows["source"], key.rows["arm"], key.rows["pair"], strict=True)) == set(
@@ -66,7 +66,7 @@ def test_the_key_opens_to_what_was_selected(run: Path, tmp_path: Path) -> None:
 
 
 def test_no_source_patient_seed_or_path_is_in_the_blind_half(run: Path, tmp_path: Path) -> None:
-    door(run, tmp_path, "--size", "8", "--controls", "random")
+    write(run, tmp_path, "--size", "8", "--controls", "random")
     key = read_key(tmp_path / "key.csv")
     stems = [Path(source).stem for source in key.rows["source"]]
     for path in (tmp_path / "cases").rglob("*"):
@@ -80,7 +80,7 @@ def test_validity_is_said_of_the_list_and_tells_neither_image_nor_seed(run: Path
     said = []
     for seed in (1, 2):
         (tmp_path / str(seed)).mkdir()
-        printed = door(run, tmp_path / str(seed), "--size", "8", "--seed", str(seed))
+        printed = write(run, tmp_path / str(seed), "--size", "8", "--seed", str(seed))
         words = read_blind_half(tmp_path / str(seed) / "cases").provenance["selection"]["validity"]
         report = read_report(tmp_path / str(seed) / "key.csv")
         assert words == report["settings"]["validity"]
@@ -89,11 +89,11 @@ def test_validity_is_said_of_the_list_and_tells_neither_image_nor_seed(run: Path
         assert row["condition"] == "0.90"
         assert f"({row['verdict']})" in words
         said.append(words)
-    assert said[0] == said[1]  # whoever reads the open half could otherwise try seeds
+    assert said[0] == said[1]  # a person who has the blind half could otherwise try seeds
 
 
 def test_every_choice_reaches_the_selection(run: Path, tmp_path: Path) -> None:
-    door(
+    write(
         run, tmp_path, "--criterion", "pearson", "--fraction", "0.1", "--exact", "--nearest", "age=2:5",
         "sex", "--caliper", "3", "--ratio", "2", "--same-patient-allowed", "--block-size", "10",
     )  # fmt: skip
@@ -107,7 +107,7 @@ def test_every_choice_reaches_the_selection(run: Path, tmp_path: Path) -> None:
 
 def test_errors_come_as_one_sentence_and_leave_nothing(run: Path, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="at least 500 images to draw from"):
-        door(run, tmp_path, "--size", "500")
+        write(run, tmp_path, "--size", "500")
     assert not list(tmp_path.iterdir())
     with pytest.raises(CommandError, match="expected a readable file"):
         call_command("verify_case_set", str(tmp_path))
@@ -121,13 +121,13 @@ def test_all_images_that_cannot_be_read_are_named_together(run: Path, tmp_path: 
     with pytest.raises(
         CommandError, match=r"\d\d of \d\d images cannot be handed over; nothing was written"
     ) as caught:
-        door(run, tmp_path, "--size", "8", "--images", str(images))
+        write(run, tmp_path, "--size", "8", "--images", str(images))
     assert len(str(caught.value).splitlines()) > 8
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
 
 
 def test_verify_says_what_is_whole_and_finds_what_is_not(run: Path, tmp_path: Path) -> None:
-    door(run, tmp_path, "--size", "8")
+    write(run, tmp_path, "--size", "8")
     said = io.StringIO()
     call_command("verify_case_set", str(tmp_path / "cases"), stdout=said)
     assert "are intact; the key (SHA-256 " in said.getvalue()
@@ -164,7 +164,7 @@ def test_no_two_cases_are_near_duplicates(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_sealed_report_tells_what_pixels_alone_tell_and_the_weights(run: Path, tmp_path: Path) -> None:
-    door(run, tmp_path, "--size", "6", "--draw", "stratified", "--controls", "random")
+    write(run, tmp_path, "--size", "6", "--draw", "stratified", "--controls", "random")
     report = read_report(tmp_path / "key.csv")
     assert set(report["pixels"]) == {"brightness", "contrast", "sharpness"}
     assert all(0 <= row["auc"] <= 1 for row in report["pixels"].values())
@@ -175,7 +175,7 @@ def test_the_sealed_report_tells_what_pixels_alone_tell_and_the_weights(run: Pat
 
 
 def test_the_love_plot_lies_beside_the_key_and_is_as_secret(run: Path, tmp_path: Path) -> None:
-    door(run, tmp_path, "--size", "6")
+    write(run, tmp_path, "--size", "6")
     picture = tmp_path / "key.balance.svg"
     assert b"<svg" in picture.read_bytes()[:600]
     assert picture.stat().st_mode & 0o777 == 0o600
@@ -233,8 +233,10 @@ def test_other_images_of_the_run_keep_a_reading_copy_from_being_taken_for_one_of
 
 def test_a_run_may_name_its_groups_and_has_those_of_a_sweep_otherwise(run: Path, tmp_path: Path) -> None:
     (tmp_path / "own").mkdir()
-    door(run, tmp_path, "--size", "8")
-    door(run, tmp_path / "own", "--size", "8", "--groups", "forgotten", "forgotten ones", "kept", "kept ones")
+    write(run, tmp_path, "--size", "8")
+    write(
+        run, tmp_path / "own", "--size", "8", "--groups", "forgotten", "forgotten ones", "kept", "kept ones"
+    )
     assert read_key(tmp_path / "key.csv").groups == Groups("PIE", "PIEs", "control", "controls")
     assert read_key(tmp_path / "own" / "key.csv").groups == Groups(
         "forgotten", "forgotten ones", "kept", "kept ones"
@@ -260,7 +262,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_views_of_a_study_are_one_case_that_its_first_view_chooses(studies: Path, tmp_path: Path) -> None:
-    door(studies, tmp_path, "--size", "5", "--views", "PA", "LATERAL")
+    write(studies, tmp_path, "--size", "5", "--views", "PA", "LATERAL")
     key = read_key(tmp_path / "key.csv")
     assert verify_case_set(tmp_path / "cases", tmp_path / "key.csv").cases == len(key.rows) == 10
     images = read_run(studies).images.set_index("image")
@@ -288,7 +290,7 @@ def test_second_views_of_two_cases_are_looked_at_for_copies_and_those_of_one_cas
     shutil.copytree(studies / "images", images)
     shutil.copy(images / one["image"], images / other["image"])
     shutil.copy(images / alike["image"], images / alike["case"])
-    door(studies, tmp_path, "--size", "5", "--views", "PA", "LATERAL", "--images", str(images))
+    write(studies, tmp_path, "--size", "5", "--views", "PA", "LATERAL", "--images", str(images))
     shown, report = set(read_key(tmp_path / "key.csv").images["source"]), read_report(tmp_path / "key.csv")
     assert {one["image"], one["case"], alike["image"], alike["case"]} <= shown
     assert not {other["image"], other["case"]} & shown
@@ -308,10 +310,10 @@ def test_views_that_no_study_has_are_refused(
     studies: Path, tmp_path: Path, views: list[str], says: str
 ) -> None:
     with pytest.raises(CommandError, match=says):
-        door(studies, tmp_path, "--views", *views)
+        write(studies, tmp_path, "--views", *views)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_run_that_does_not_say_studies_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="need the column study of the run's images"):
-        door(run, tmp_path, "--views", "PA", "LATERAL")
+        write(run, tmp_path, "--views", "PA", "LATERAL")

@@ -90,7 +90,7 @@ def channels() -> str:
 
 
 def export_columns() -> str:
-    """Return the tables of an export that stand beside ratings.csv, each with its columns."""
+    """Return the tables of an export beside ratings.csv, each with its columns."""
     from readerstudy.results.ratings import EXPORT_TABLES
 
     parts = [f"### {table.name}\n\n{columns(table)}" for table in EXPORT_TABLES if table not in TABLES]

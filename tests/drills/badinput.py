@@ -1,11 +1,11 @@
-"""The bad input drill: thousands of generated files and bodies against every door, no crash, no half-loaded row.
+"""The bad input drill: thousands of generated files and bodies against every input, no crash, no half-loaded row.
 
     python -m tests.drills.badinput --cases 12000 --seed 1
 
 Honest files and the hostile corpus are cut, doubled, mixed and filled with hostile words, seeded. Each is given
-to the door it comes to: predictions, checkpoints, labels, specifications, ratings, keys, protocols, VIA files,
+to the input it is for: predictions, checkpoints, labels, specifications, ratings, keys, protocols, VIA files,
 stored frames, images (each in a confined child), whole case sets loaded into a study, and the bodies of the
-reading room over HTTP. A door may refuse by its named errors, or take what is still good. Counted is what must
+reading room over HTTP. An input may refuse by its named errors, or take what is still good. Counted is what must
 never be: another error, more than 30 s, a row or frame left by what was refused, the memory of the process grown
 by more than 1.5 GB, code of a file that ran.
 """
@@ -28,15 +28,15 @@ from typing import Any
 
 SECONDS, BYTES = 30, 1_500_000_000
 SHARE = {"image": 0.05, "case set": 0.02, "reading room": 0.2}
-"""Part of all cases for the doors that are slow, or have more ways in; the others share the rest."""
+"""Part of all cases for the inputs that are slow or have more formats; the others share the rest."""
 
 
 class HungError(BaseException):
-    """A door took longer than it may; no handler of the product takes this for an error of the file."""
+    """An input took longer than it may; no handler of the product takes this for an error of the file."""
 
 
 @dataclass
-class Door:
+class Input:
     """How bytes come in: `open` raises an error of `errors` for what it refuses."""
 
     open: Callable[[bytes], object]
@@ -45,7 +45,7 @@ class Door:
 
 @dataclass
 class Found:
-    """What was counted at one door."""
+    """What was counted for one input."""
 
     counts: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -70,12 +70,12 @@ def _limited() -> Iterator[None]:
         signal.alarm(0)
 
 
-def try_door(door: Door, data: bytes, found: Found) -> None:
-    """Give bytes to a door and count how it ended."""
+def try_input(reader: Input, data: bytes, found: Found) -> None:
+    """Give bytes to an input and count how it ended."""
     try:
         with _limited():
-            door.open(data)
-    except door.errors:
+            reader.open(data)
+    except reader.errors:
         found.note("refused")
     except HungError:
         found.note("hung", f"{len(data)} bytes, {data[:60]!r}")
@@ -85,8 +85,8 @@ def try_door(door: Door, data: bytes, found: Found) -> None:
         found.note("taken")
 
 
-def file_doors(folder: Path) -> dict[str, Door]:
-    """Return the doors that read one file, by name and ending."""
+def file_inputs(folder: Path) -> dict[str, Input]:
+    """Return the inputs that read one file, by name and ending."""
     from analysis.exchange.via import ViaError, read_via
     from analysis.picture.refusals import ImageRefusedError
     from readerstudy.cases.confined import decode_confined
@@ -108,18 +108,18 @@ def file_doors(folder: Path) -> dict[str, Door]:
             return decode_confined(file, window_rule=WindowRule.DICOM)
 
     known = [tables.LABELS, tables.SPEC, tables.RATINGS, tables.KEY, tables.CHECKPOINT, tables.TENSORS]
-    doors = {
-        f"{door.name}.{door.ending}": Door(at(f"file.{door.ending}", door.open), door.errors)
-        for door in [*known, *tables.PREDICTIONS.values()]
-        if door.ending != "parquet"  # its reader is an extra that need not be here
+    inputs = {
+        f"{reader.name}.{reader.ending}": Input(at(f"file.{reader.ending}", reader.open), reader.errors)
+        for reader in [*known, *tables.PREDICTIONS.values()]
+        if reader.ending != "parquet"  # its reader is an extra that need not be here
     }
     via = at("v1.csv", lambda path: read_via([path], cases="shared", first_exemplars=2))
     return {
-        **doors,
-        "VIA.csv": Door(via, (ViaError,)),
-        "protocol.toml": Door(from_toml, (ProtocolError,)),
-        "frame": Door(lambda data: decode_frame(data, 9, 14, 12), (FrameFormatError,)),
-        "image": Door(at("image", image), (ImageRefusedError,)),
+        **inputs,
+        "VIA.csv": Input(via, (ViaError,)),
+        "protocol.toml": Input(from_toml, (ProtocolError,)),
+        "frame": Input(lambda data: decode_frame(data, 9, 14, 12), (FrameFormatError,)),
+        "image": Input(at("image", image), (ImageRefusedError,)),
     }
 
 
@@ -142,12 +142,12 @@ def try_case_set(folder: Path, number: int, chance: random.Random, found: Found)
         _seal_again(place)
     study = lifecycle.create_study(slug=f"s{number}", title="s", protocol=Protocol(), actor=None)
     before = _stored()
-    door = Door(
+    reader = Input(
         lambda _: load_into_study(study=study, folder=place, actor=None),
         (CaseSetError, FrameError, CaseSetRefusedError),
     )
     taken = found.counts["taken"]
-    try_door(door, data, found)
+    try_input(reader, data, found)
     study.refresh_from_db()
     if found.counts["taken"] == taken and (_stored() != before or study.cases_sha256):
         found.note("half loaded", f"set {number}")
@@ -228,7 +228,7 @@ class Room:
             if status != 200:
                 raise PermissionError
 
-        try_door(Door(post, (PermissionError,)), data, found)
+        try_input(Input(post, (PermissionError,)), data, found)
         rows = Rating.objects.filter(assignment__reader=self.desk.reader).count() - before
         if rows != int(where == "answers" and status == 200):
             found.note("half loaded", f"{rows} rows after {status} by {data[:200]!r}")
@@ -237,25 +237,25 @@ class Room:
 
 
 def run_drill(cases: int, seed: int, folder: Path) -> dict[str, Found]:
-    """Generate, try, count; by door."""
+    """Generate, try, count; by input."""
     from tests.drills.mutants import honest, hostile, mutate
     from tests.drills.rooms import open_rooms
     from tests.stock import make_case_set
 
     chance, trap = random.Random(seed), folder / "made by code in a file"
     key = make_case_set(folder / "made", pairs=3).key.read_bytes()
-    doors, good, bad = file_doors(folder), honest(key), hostile(trap)
-    found = {name: Found() for name in [*doors, "case set", "reading room"]}
+    inputs, good, bad = file_inputs(folder), honest(key), hostile(trap)
+    found = {name: Found() for name in [*inputs, "case set", "reading room"]}
     held = _peak()
     slow = {name: round(cases * share) for name, share in SHARE.items()}
-    rest = -(-(cases - sum(slow.values())) // (len(doors) - 1))
-    for name, door in doors.items():
+    rest = -(-(cases - sum(slow.values())) // (len(inputs) - 1))
+    for name, reader in inputs.items():
         for data in good[name]:
-            door.open(data)  # an honest file must come in: what starts from it gets past the first check
+            reader.open(data)  # an honest file must come in: what starts from it gets past the first check
         pool = [*good[name], *bad.get(name, [])]
         for _ in range(slow.get(name, rest)):
             start = chance.choice(good[name] if chance.random() < 0.6 else pool)
-            try_door(door, mutate(start, pool, chance), found[name])
+            try_input(reader, mutate(start, pool, chance), found[name])
         if trap.exists():
             found[name].note("code ran", name)
             trap.rmdir()
@@ -277,7 +277,7 @@ def _peak() -> int:
 def table(found: dict[str, Found], title: str) -> str:
     """Return what the drill prints."""
     kinds = ("refused", "taken", "crashed", "hung", "half loaded", "code ran", "memory")
-    rows = [("door", "cases", *kinds)]
+    rows = [("input", "cases", *kinds)]
     for name, each in found.items():
         tried = each.counts["refused"] + each.counts["taken"] + each.counts["crashed"] + each.counts["hung"]
         rows.append((name, str(tried), *(str(each.counts[kind]) for kind in kinds)))

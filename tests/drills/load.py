@@ -6,7 +6,7 @@ every few seconds. Meanwhile an export of another study and a
 backup of the database run again and again. At the end every acknowledged key is looked up among the rows.
 Everything stays on the loopback address.
 
-Afterwards anonymous connections post sign-ins (tests/drills/doors.py).
+Afterwards anonymous connections post sign-ins (tests/drills/sign_ins.py).
 
 The program ends with 1 if an acknowledged answer is lost or doubled, or if the server answered with 5xx. Speed is
 printed beside its targets and decides nothing: whether a machine is fast enough is for its owner to say.
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.drills.doors import run_storm
+from tests.drills.sign_ins import run_storm
 from tests.servers.postgresql import postgresql
 from tests.servers.site import Site
 

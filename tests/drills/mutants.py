@@ -110,7 +110,7 @@ def _scores(kind: str) -> bytes:
 
 
 def honest(key: bytes) -> dict[str, list[bytes]]:
-    """Return good files by door and ending; `key` is the sealed half of a case set."""
+    """Return good files by input and ending; `key` is the sealed half of a case set."""
     heading = "reader,case,arm,pair,batch,presentation,position,agree,quality,difficulty,time_s"
     rows = [f"r{r},c{c},{c % 2},p{c // 2},b1,1,{c + 1},1,3,3,9.5" for r in (1, 2) for c in range(4)]
     weights = {"fc.weight": torch.zeros(2, 2), "fc.bias": torch.ones(2)}
@@ -136,11 +136,11 @@ def honest(key: bytes) -> dict[str, list[bytes]]:
 
 
 def hostile(trap: Path) -> dict[str, list[bytes]]:
-    """Return the hostile corpus by door and ending, without its largest files."""
+    """Return the hostile corpus by input and ending, without its largest files."""
     found: dict[str, list[bytes]] = {}
-    for _, door, data in tables.files(trap):
+    for _, reader, data in tables.files(trap):
         if len(data) < 20_000:
-            found.setdefault(f"{door.name}.{door.ending}", []).append(data)
+            found.setdefault(f"{reader.name}.{reader.ending}", []).append(data)
     found["image"] = [data for _, data in [*raster.files(), *dicoms.files()] if len(data) < 20_000]
     return found
 

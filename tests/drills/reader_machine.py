@@ -179,7 +179,7 @@ class ReaderMachine(RuleBasedStateMachine):
 
     @rule()
     def sign_in_again(self) -> None:
-        """Sign in anew; the windows are loaded again and show nothing yet."""
+        """Sign in again; the windows are loaded again and show nothing yet."""
         self.browser.sign_in()
 
     @rule(number=st.integers(0, 1))

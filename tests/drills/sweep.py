@@ -133,7 +133,7 @@ class Workers:
             return set()
         return {int(name.split(":")[1]) for name in names}
 
-    def mend(self) -> None:
+    def restart_dead(self) -> None:
         """Start again what ended by itself; the drill would otherwise wait for it in vain."""
         self.alive = [p if p.poll() is None else self._start() for p in self.alive]
 
@@ -201,7 +201,7 @@ LOG = {
            EXECUTE FUNCTION drill_note()""",
     ],
 }
-"""The witness of the drill: every acknowledgement of a unit, whoever writes it."""
+"""The witness of the drill: every acknowledgement of a unit, by any worker."""
 
 
 def start_log() -> None:
@@ -263,7 +263,7 @@ def _disturb(run: Any, plan: Plan, workers: Workers, outcome: Outcome) -> None:
                 outcome.faults[fault] += 1
             elif workers.kill_one(chance):
                 outcome.faults[fault] += 1
-        workers.mend()
+        workers.restart_dead()
         time.sleep(0.02)
         run.refresh_from_db()
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.drills.badinput import Door, Found, table, try_door
+from tests.drills.badinput import Found, Input, table, try_input
 from tests.drills.mutants import VALUES, body_bytes, mutate, mutate_json
 from tests.drills.web import ROOT
 
@@ -15,7 +15,7 @@ OF_THE_TESTS = {"READERSTUDY_HOME", "SECRET_KEY", "AUDIT_KEY"}
 
 
 @pytest.mark.drill
-def test_no_bad_input_crashes_a_door_or_is_half_loaded() -> None:
+def test_no_bad_input_crashes_an_input_or_is_half_loaded() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.drills.badinput", "--cases=1000", "--seed=5"],
         cwd=ROOT, env={name: value for name, value in os.environ.items() if name not in OF_THE_TESTS},
@@ -32,10 +32,10 @@ def test_no_bad_input_crashes_a_door_or_is_half_loaded() -> None:
     assert wrong == [0] * 5
 
 
-def test_what_a_door_must_not_do_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_input_must_not_do_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.drills.badinput.SECONDS", 1)
 
-    def door(data: bytes) -> None:
+    def reader(data: bytes) -> None:
         if data == b"hang":
             while True:
                 pass
@@ -43,11 +43,11 @@ def test_what_a_door_must_not_do_is_counted(monkeypatch: pytest.MonkeyPatch) -> 
 
     found = Found()
     for data in (b"bad", b"crash", b"hang"):
-        try_door(Door(door, (ValueError,)), data, found)
-    try_door(Door(len, (ValueError,)), b"good", found)
+        try_input(Input(reader, (ValueError,)), data, found)
+    try_input(Input(len, (ValueError,)), b"good", found)
     assert found.counts == {"refused": 1, "crashed": 1, "hung": 1, "taken": 1}
     assert len(found.wrong) == 2
-    assert "ZeroDivisionError" in table({"door": found}, "title")
+    assert "ZeroDivisionError" in table({"reader": found}, "title")
 
 
 def test_mutations_are_seeded_and_change_something() -> None:

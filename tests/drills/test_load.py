@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.drills.doors import Storm, run_storm
 from tests.drills.load import Outcome, run_load
+from tests.drills.sign_ins import Storm, run_storm
 from tests.servers.site import Site
 
 ROW = {

@@ -1,4 +1,4 @@
-"""The faults at every door are brought about among the people of the allow-matrix."""
+"""The faults at every address are tried with the people of the allow-matrix."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The command: a thin door that refuses in words and needs no database."""
+"""The command: a thin wrapper that refuses in words and needs no database."""
 
 import csv
 import json

@@ -127,11 +127,11 @@ def test_the_gallery_says_what_it_does_before_it_shows_anything(client, run: Run
     images = list(find_set(run, CHOICES.name).table("exemplars")["image"])
     assert "Opening a sweep unblinds you" in client.get("/runs/").content.decode()
     assert not has_opened_run(rita, "toy-run")
-    door = client.get(address, {"positive": "Effusion"}).content.decode()
-    assert "You cannot read" in door
-    assert "unblinded admin" in door
-    assert not any(image in door for image in images)
-    assert "thumbnails/" not in door
+    page = client.get(address, {"positive": "Effusion"}).content.decode()
+    assert "You cannot read" in page
+    assert "unblinded admin" in page
+    assert not any(image in page for image in images)
+    assert "thumbnails/" not in page
     assert "unblinds" in client.get(f"/runs/toy-run/findings/{CHOICES.name}/").content.decode()
     assert client.post(address)["Location"] == address
     shown = client.get(address).content.decode()

@@ -84,16 +84,16 @@ def _protocol(data: bytes) -> object:
         return from_toml(data)
 
 
-def _by_door(name: str) -> Target:
+def _by_input(name: str) -> Target:
     def target(data: bytes) -> object:
         from tests.hostile import tables
 
-        door = getattr(tables, name)
-        with tempfile.NamedTemporaryFile(suffix=f".{door.ending}") as file:
+        reader = getattr(tables, name)
+        with tempfile.NamedTemporaryFile(suffix=f".{reader.ending}") as file:
             file.write(data)
             file.flush()
-            with contextlib.suppress(*door.errors):
-                return door.open(Path(file.name))
+            with contextlib.suppress(*reader.errors):
+                return reader.open(Path(file.name))
 
     return target
 
@@ -103,14 +103,14 @@ TARGETS: dict[str, Target] = {
     "handover": _handed_over,
     "pickle": _pickle,
     "frame": _frame,
-    "labels": _by_door("LABELS"),
-    "specification": _by_door("SPEC"),
-    "ratings": _by_door("RATINGS"),
-    "key": _by_door("KEY"),
-    "checkpoint": _by_door("CHECKPOINT"),
-    "metadata": _by_door("METADATA"),
-    "results": _by_door("RESULTS"),
-    "VIA": _by_door("VIA"),
+    "labels": _by_input("LABELS"),
+    "specification": _by_input("SPEC"),
+    "ratings": _by_input("RATINGS"),
+    "key": _by_input("KEY"),
+    "checkpoint": _by_input("CHECKPOINT"),
+    "metadata": _by_input("METADATA"),
+    "results": _by_input("RESULTS"),
+    "VIA": _by_input("VIA"),
     "protocol": _protocol,
 }
 
@@ -142,7 +142,7 @@ def seeds(name: str, trap: Path) -> Iterator[bytes]:
     else:
         wanted = {"pickle": "predictions"}.get(name, name)
         yield from (
-            data for _, door, data in tables.files(trap) if door.name == wanted and len(data) < 20_000
+            data for _, reader, data in tables.files(trap) if reader.name == wanted and len(data) < 20_000
         )
 
 

@@ -1,4 +1,4 @@
-"""Hostile RUN folders, backups and kept heads: what other machines, and whoever could reach them, hand over."""
+"""Hostile RUN folders, backups and kept heads: what other machines, and people who could reach them, hand over."""
 
 import json
 import os

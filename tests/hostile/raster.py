@@ -12,7 +12,7 @@ from tests.cases.images import greys, png, png_header
 from tests.stock import SECRETS
 
 CANARY = SECRETS[1]
-"""A patient's name in the files; it must stand in no message."""
+"""A patient's name in the files; it must appear in no message."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 

@@ -1,4 +1,4 @@
-"""Hostile tables, specifications, predictions, checkpoints and case sets, each with the door it comes to."""
+"""Hostile tables, specifications, predictions, checkpoints and case sets, each with the input it is for."""
 
 import csv
 import hashlib
@@ -48,7 +48,7 @@ IMAGES = 3
 
 
 @dataclass(frozen=True)
-class Door:
+class Input:
     """How a file comes in, and by which named errors it may be refused."""
 
     name: str
@@ -95,27 +95,27 @@ def _published(layout: str) -> Callable[[Path], object]:
     return lambda path: read_split(path, spec, "test")
 
 
-PUBLISHED = {name: Door(f"labels of {name}", "csv", _published(name), (DataError,)) for name in LAYOUTS}
-LABELS = Door("labels", "csv", _labels, (DataError,))
-SPEC = Door("specification", "toml", load_spec, (SpecError,))
-RESULTS = Door("results", "json", read_settings, (StatsError,))
-METADATA = Door("metadata", "csv", _metadata, (DataError,))
-CLASS_NAMES = Door("label heading", "csv", _class_names, (PredictionsError,))
-VIA = Door("VIA", "csv", _via, (ViaError, NameClashError))
-SUBGROUPS = Door("subgroups", "csv", read_subgroups, (StatsError,))
-RATINGS = Door("ratings", "csv", _ratings, (StatsError, FrameError))
-LISTED = Door("list of cases", "csv", _listed, (CaseSetError, FrameError))
-KEY = Door("key", "csv", read_key, (CaseSetError, FrameError))
-CHECKPOINT = Door("checkpoint", "pt", read_checkpoint, (CheckpointError,))
-TENSORS = Door("checkpoint", "safetensors", read_checkpoint, (CheckpointError,))
+PUBLISHED = {name: Input(f"labels of {name}", "csv", _published(name), (DataError,)) for name in LAYOUTS}
+LABELS = Input("labels", "csv", _labels, (DataError,))
+SPEC = Input("specification", "toml", load_spec, (SpecError,))
+RESULTS = Input("results", "json", read_settings, (StatsError,))
+METADATA = Input("metadata", "csv", _metadata, (DataError,))
+CLASS_NAMES = Input("label heading", "csv", _class_names, (PredictionsError,))
+VIA = Input("VIA", "csv", _via, (ViaError, NameClashError))
+SUBGROUPS = Input("subgroups", "csv", read_subgroups, (StatsError,))
+RATINGS = Input("ratings", "csv", _ratings, (StatsError, FrameError))
+LISTED = Input("list of cases", "csv", _listed, (CaseSetError, FrameError))
+KEY = Input("key", "csv", read_key, (CaseSetError, FrameError))
+CHECKPOINT = Input("checkpoint", "pt", read_checkpoint, (CheckpointError,))
+TENSORS = Input("checkpoint", "safetensors", read_checkpoint, (CheckpointError,))
 PREDICTIONS = {
-    ending: Door("predictions", ending, _predictions, (PredictionsError,))
+    ending: Input("predictions", ending, _predictions, (PredictionsError,))
     for ending in ("pkl", "npy", "csv", "parquet")
 }
 
 
 TABLES = (LABELS, METADATA, CLASS_NAMES, RATINGS, SUBGROUPS, LISTED, KEY, VIA, PREDICTIONS["csv"])
-"""Every door that takes a CSV, but cases.csv: it is read behind the digest that its provenance names."""
+"""Every input that takes a CSV, but for cases.csv, which is read after its digest was checked."""
 
 
 class Runs:
@@ -128,14 +128,14 @@ class Runs:
         return os.mkdir, (str(self.target),)
 
 
-def files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
-    """Yield a name, a door and the bytes of each file; code in a file would make the folder `trap`."""
-    for door in (LABELS, RATINGS, LISTED, KEY, PREDICTIONS["csv"], METADATA, VIA, *PUBLISHED.values()):
+def files(trap: Path) -> Iterator[tuple[str, Input, bytes]]:
+    """Yield a name, an input and the bytes of each file; code in a file would make the folder `trap`."""
+    for reader in (LABELS, RATINGS, LISTED, KEY, PREDICTIONS["csv"], METADATA, VIA, *PUBLISHED.values()):
         for name, data in _any_table():
-            yield f"{door.name}: {name}", door, data
-    for door in TABLES:
+            yield f"{reader.name}: {name}", reader, data
+    for reader in TABLES:
         for name, data in wide_tables():
-            yield f"{door.name}: {name}", door, data
+            yield f"{reader.name}: {name}", reader, data
     yield from _label_files()
     yield from _published_files(trap)
     yield from _specifications()
@@ -169,7 +169,7 @@ def wide_tables() -> Iterator[tuple[str, bytes]]:
     yield "a heading after 2,000,000 blank lines", b"\n" * 2_000_000 + b"id,Hernia,Mass\n"
 
 
-def _label_files() -> Iterator[tuple[str, Door, bytes]]:
+def _label_files() -> Iterator[tuple[str, Input, bytes]]:
     for name in ("../../etc/passwd", "/etc/passwd", "a/../../b.png", "..", "", "a\0b.png"):
         yield f"labels: an image named {name!r}", LABELS, f"id,Hernia,Mass\n{name},0,1\n".encode()
     for value in ("2", "-1", "nan", "", "yes", "1e400", "=1+1", "0.5", "9" * 400):
@@ -177,7 +177,7 @@ def _label_files() -> Iterator[tuple[str, Door, bytes]]:
     yield "labels: an image twice", LABELS, b"id,Hernia,Mass\na.png,0,1\na.png,1,1\n"
 
 
-def _published_files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
+def _published_files(trap: Path) -> Iterator[tuple[str, Input, bytes]]:
     for name, cell in (
         ("code", f"[__import__('os').mkdir('{trap}')]"), ("lists 5,000 deep", "[" * 5_000 + "]" * 5_000),
         ("half a list", "['Hernia'"), ("numbers", "[1, 2]"), ("a mapping", "{'Hernia': 1}"), ("a bar alone", "|"),
@@ -193,7 +193,7 @@ def _published_files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
     yield "mimic-cxr: no list of images", PUBLISHED["mimic-cxr"], published.MIMIC_LABELS.encode()
 
 
-def _specifications() -> Iterator[tuple[str, Door, bytes]]:
+def _specifications() -> Iterator[tuple[str, Input, bytes]]:
     usual = '[data]\nname = "d"\nimages = "images"\n'
     texts = {
         "nothing": "",
@@ -217,7 +217,7 @@ def _specifications() -> Iterator[tuple[str, Door, bytes]]:
     yield "specification: bytes that are no UTF-8", SPEC, b"\xff\xfe[data]"
 
 
-def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
+def _rating_files() -> Iterator[tuple[str, Input, bytes]]:
     heading = "reader,case,arm,pair,batch,presentation,position,agree,quality,difficulty,time_s"
     usual = "r1,c1,1,p1,b1,1,1,1,3,3,9.5"
     for name, row in {
@@ -232,7 +232,7 @@ def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
     yield "ratings: a column that is missing", RATINGS, f"{heading.replace('arm,', '')}\n".encode()
 
 
-def _settings_files() -> Iterator[tuple[str, Door, bytes]]:
+def _settings_files() -> Iterator[tuple[str, Input, bytes]]:
     study = {
         "seed": 1, "draws": 9, "bootstraps": 9, "endpoints": ["quality"], "primary_method": "u_centred", "alpha": 0.05,
         "multiplicity": "holm", "shortest_s": None, "longest_s": 900.0,
@@ -251,10 +251,10 @@ def _settings_files() -> Iterator[tuple[str, Door, bytes]]:
     yield "results: bytes that are no UTF-8", RESULTS, b"\xc3\x28"
 
 
-def _pickles(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
-    door = PREDICTIONS["pkl"]
+def _pickles(trap: Path) -> Iterator[tuple[str, Input, bytes]]:
+    reader = PREDICTIONS["pkl"]
     for protocol in range(6):
-        yield f"pickle: code, protocol {protocol}", door, pickle.dumps(Runs(trap), protocol)
+        yield f"pickle: code, protocol {protocol}", reader, pickle.dumps(Runs(trap), protocol)
     target = str(trap).encode()
     calls = {
         "os.system": b"cos\nsystem\n(S'mkdir " + target + b"'\ntR.",
@@ -278,12 +278,12 @@ def _pickles(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
         "scores that are no number": pickle.dumps(np.full((IMAGES, 2), "x")),
     }
     for name, data in calls.items():
-        yield f"pickle: {name}", door, data
+        yield f"pickle: {name}", reader, data
     assert {op.name for op, _, _ in pickletools.genops(calls["os.system"])} >= {"GLOBAL", "REDUCE"}
 
 
-def _arrays() -> Iterator[tuple[str, Door, bytes]]:
-    door, buffer = PREDICTIONS["npy"], io.BytesIO()
+def _arrays() -> Iterator[tuple[str, Input, bytes]]:
+    reader, buffer = PREDICTIONS["npy"], io.BytesIO()
     np.save(buffer, np.zeros((IMAGES, 2)))
     whole = buffer.getvalue()
     objects = io.BytesIO()
@@ -299,12 +299,12 @@ def _arrays() -> Iterator[tuple[str, Door, bytes]]:
         "of another version": whole[:6] + b"\x09\0" + whole[8:],
         "that is a zip": bomb.getvalue(),
     }.items():
-        yield f"array {name}", door, data
+        yield f"array {name}", reader, data
     yield "predictions: text in a CSV", PREDICTIONS["csv"], b"Hernia,Mass\n=cmd(),1\n1,1\n1,1\n"
     yield "predictions: Parquet mark and nothing more", PREDICTIONS["parquet"], b"PAR1" + b"\0" * 60 + b"PAR1"
 
 
-def _checkpoints(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
+def _checkpoints(trap: Path) -> Iterator[tuple[str, Input, bytes]]:
     for protocol in range(6):
         yield f"checkpoint: code, protocol {protocol}", CHECKPOINT, pickle.dumps(Runs(trap), protocol)
     buffer = io.BytesIO()

@@ -58,9 +58,9 @@ def _written_anew(path: Path) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("door", "error"), [(_pixels, DataError), (_written_anew, CaseSetError)])
+@pytest.mark.parametrize(("reader", "error"), [(_pixels, DataError), (_written_anew, CaseSetError)])
 def test_no_image_harms_a_sweep_or_the_writer_of_case_sets(
-    door: Callable[[Path], bytes], error: type[Exception], tmp_path: Path
+    reader: Callable[[Path], bytes], error: type[Exception], tmp_path: Path
 ) -> None:
     """Both read images of the data set's owner in this process, and take more kinds than the reading room does."""
 
@@ -74,7 +74,7 @@ def test_no_image_harms_a_sweep_or_the_writer_of_case_sets(
             path.write_bytes(data)
             signal.alarm(SECONDS)
             try:
-                came = door(path)
+                came = reader(path)
             except error:
                 refused += 1
             except HungError:
@@ -95,21 +95,21 @@ def test_no_image_harms_a_sweep_or_the_writer_of_case_sets(
 
 
 class HungError(BaseException):
-    """A door took longer than it may; no handler of the product takes this for an error of the file."""
+    """An input took longer than it may; no handler of the product takes this for an error of the file."""
 
 
 def test_every_other_file_is_refused(tmp_path: Path) -> None:
     """In this process, as the commands do; what code in a file would make is not made."""
     trap, before = tmp_path / "made by code in a file", _peak()
     wrong = []
-    wide = {f"{door.name}: {name}" for door in tables.TABLES for name, _ in tables.wide_tables()}
-    for number, (name, door, data) in enumerate(tables.files(trap)):
-        path = tmp_path / f"{number}.{door.ending}"
+    wide = {f"{reader.name}: {name}" for reader in tables.TABLES for name, _ in tables.wide_tables()}
+    for number, (name, reader, data) in enumerate(tables.files(trap)):
+        path = tmp_path / f"{number}.{reader.ending}"
         path.write_bytes(data)
         start, used = time.monotonic(), time.process_time()
         try:
-            door.open(path)
-        except door.errors:
+            reader.open(path)
+        except reader.errors:
             pass
         except Exception as error:
             wrong.append(f"{name}: {type(error).__name__}: {str(error)[:200]}")

@@ -1,4 +1,4 @@
-"""Not collected by itself: whoever runs this first has the test database made, for all who come after it."""
+"""Not collected by itself: the first run makes the test database for all that follow."""
 
 import pytest
 from django.db import connection

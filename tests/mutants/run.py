@@ -343,7 +343,7 @@ def _in_fork(do: Callable[[], Any], write: int) -> Never:
 
 
 def _quiet() -> None:
-    """Send what is printed to MUTANTS_LOG, for whoever asks why a rule is red."""
+    """Send what is printed to MUTANTS_LOG, for anyone who asks why a rule is red."""
     with open(os.environ.get("MUTANTS_LOG", os.devnull), "ab") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)

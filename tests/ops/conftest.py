@@ -1,4 +1,4 @@
-"""A used site, made once: whoever writes into it takes a copy."""
+"""A used site, made once: a test that writes into it takes a copy."""
 
 import os
 import shutil

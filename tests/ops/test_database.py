@@ -1,4 +1,4 @@
-"""WAL is used only where SQLite's WAL-reset bug is mended."""
+"""WAL is used only where SQLite's WAL-reset bug is fixed."""
 
 import sqlite3
 import subprocess

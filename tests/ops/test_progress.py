@@ -18,7 +18,7 @@ def told(on_terminal: bool, clock: list[float], capsys: pytest.CaptureFixture[st
     for done in range(5):
         lines.show("files", done, 4)
         clock[0] += 2
-    lines.show("files", 0, 2)  # another part: its clock begins anew
+    lines.show("files", 0, 2)  # another part: its clock starts over
     clock[0] += 8
     lines.show("files", 1, 2)
     lines.end_line()

@@ -87,7 +87,7 @@ def test_the_epoch_holds_where_this_hosts_anchor_had_ended(
 def test_what_does_not_hold_after_the_epoch_is_returned(
     put_back: Callable[..., list[str]], settings: Any, tmp_path: Path
 ) -> None:
-    """Lines of two anchors in one file: the chains hold, and no epoch mends it."""
+    """Lines of two anchors in one file: the chains are intact, and no epoch repairs it."""
     settings.AUDIT_ANCHOR = tmp_path / "old.jsonl"
     anchor.append(settings.AUDIT_ANCHOR, anchor.Line(anchor.SITE, 90, "cd" * 32, anchor=UUID(int=3)))
     assert put_back() == ["event 0: old.jsonl: expected one anchor, got lines of several"]

@@ -125,7 +125,7 @@ def test_supervisor_starts_a_dead_process_again(tmp_path: Path) -> None:
         first = process.handle
         first.kill()
         first.wait()
-        supervisor.mend()
+        supervisor.restart_dead()
         _wait(lambda: note.read_text() == "xx")
         second = process.handle
     assert second.poll() is not None
@@ -185,7 +185,7 @@ def test_supervisor_gives_up_on_a_process_that_always_dies() -> None:
 def _mend_for_ever(supervisor: Supervisor) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        supervisor.mend()
+        supervisor.restart_dead()
         time.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""Transactions on SQLite take turns, and whoever dies gives the turn back."""
+"""Transactions on SQLite take turns, and a process that dies gives its turn back."""
 
 import os
 import sqlite3

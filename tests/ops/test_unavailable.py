@@ -156,7 +156,7 @@ print(json.dumps(under_faults()))
 
 
 def under_faults() -> dict[str, dict[str, int | bool]]:
-    """Knock at doors of a site while its database is locked, takes no byte more, or may only be read."""
+    """Ask pages of a site while its database is locked, takes no byte more, or may only be read."""
     readiness.PATIENCE_S, readiness.FRESH_S = 0.1, -1
     alice = User.objects.create_user("alice@example.org", PASSWORD, name="Alice")
     inside = Client(raise_request_exception=False)

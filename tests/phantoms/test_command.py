@@ -1,4 +1,4 @@
-"""The command is a door: it writes what the function writes, and passes errors on in one line."""
+"""The command is a wrapper: it writes what the function writes, and passes errors on in one line."""
 
 from pathlib import Path
 

@@ -15,16 +15,18 @@ from readerstudy.cases.window import WindowRule
 from tests.picture.drawn import SHAPE, files
 
 FILES = list(files())
-Door = Callable[..., DecodedImage]
+Decode = Callable[..., DecodedImage]
 RULES = {WindowRule.DICOM: "file", WindowRule.FULL: "full", WindowRule.PERCENTILE: PERCENTILES}
 
 
-def first_picture(data: bytes, folder: Path, rule: WindowRule, door: Door) -> tuple[np.ndarray, DecodedImage]:
+def first_picture(
+    data: bytes, folder: Path, rule: WindowRule, decode: Decode
+) -> tuple[np.ndarray, DecodedImage]:
     """Return the grey levels of the reader's first picture, as the viewer draws them."""
     path = folder / "image"
     path.write_bytes(data)
     with path.open("rb") as file:
-        image = door(file, window_rule=rule, networks=PERCENTILES)
+        image = decode(file, window_rule=rule, networks=PERCENTILES)
     return image.curve[image.pixels], image
 
 

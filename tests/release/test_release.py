@@ -1,4 +1,4 @@
-"""A release is cut only where there is something to release, under a new number; the version stands in one place."""
+"""A release is cut only where there is something to release, under a new number; the version is in one place."""
 
 import re
 import tomllib

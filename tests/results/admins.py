@@ -1,4 +1,4 @@
-"""Two admins and what one of them does at the site's doors to be alone with the key."""
+"""Two admins, and what one of them tries on the site to be alone with the key."""
 
 import re
 from typing import Any
@@ -66,7 +66,7 @@ def register(link: str, name: str = "Alan") -> User:
 
 
 def sealed(stock: Stock) -> bool:
-    """Say whether no study's key was opened and the trail holds."""
+    """Say whether no study's key was opened and the trail is intact."""
     assert list(faults()) == []
     return not Unblinding.objects.exists() and not Study.objects.filter(unblinded_at__isnull=False).exists()
 

@@ -311,7 +311,7 @@ def test_script_finds_a_rating_and_a_result_that_were_changed(opened: Stock, tmp
     (folder / "results.json").write_text(results)
     ratings = (folder / "ratings.csv").read_text().splitlines()
     place = ratings[0].split(",").index("quality")
-    # The order is drawn anew each time, and a reading with a technical problem has no answer to change.
+    # The order is drawn again each time, and a reading with a technical problem has no answer to change.
     row = next(k for k, line in enumerate(ratings) if k and line.split(",")[place])
     cells = ratings[row].split(",")
     cells[place] = "1" if cells[place] != "1" else "5"

@@ -28,7 +28,7 @@ OTHER_NONCE = b"\x55" * 32
 
 
 def refused(stock: Stock, error: type[Exception], match: str, **changes: object) -> None:
-    """Try to open the key and check that nothing came of it."""
+    """Try to open the key and check that nothing changed."""
     before = Event.objects.count()
     values = {
         "study": stock.study,

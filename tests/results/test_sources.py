@@ -1,4 +1,4 @@
-"""Kept results are computed anew when anything that can change a number has changed, and they survive a power cut."""
+"""Kept results are recomputed when anything that can change a number has changed, and they survive a power cut."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """Every way round the second admin that was tried: one person with two accounts, changed roles, copies, the server.
 
-Each test is an attempt by Alice, one of two admins, to open the key without Nora. What she does goes through the doors
-that she has: pages, links that a site without mail shows or prints, and what she can talk the operator into.
+Each test is an attempt by Alice, one of two admins, to open the key without Nora. She uses what she has:
+pages, links that a site without mail shows or prints, and what she can talk the operator into.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""What leaves the database is plain: no row, no query, and a column of the export stands in one place."""
+"""What leaves the database is plain: no row, no query, and a column of the export is defined in one place."""
 
 import csv
 import io

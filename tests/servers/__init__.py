@@ -4,6 +4,6 @@
     with redis() as server: server.url             # redis://...
     with rabbitmq() as server: server.url          # amqp://...
 
-Fixtures of the same names stand in tests/servers/fixtures.py. `python -m tests.servers` runs a command beside
+Fixtures of the same names are in tests/servers/fixtures.py. `python -m tests.servers` runs a command beside
 servers. Debian's packages: postgresql, redis-server, rabbitmq-server, nginx.
 """

@@ -49,7 +49,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def check_delivery(site: Site, cookies: dict[str, str], stored: set[bytes]) -> None:
-    """Fetch two frames twice each: the stored files, masked anew, under headers that are the same for both."""
+    """Fetch two frames twice each: the stored files, masked differently, under headers that are the same for both."""
     seen, bodies = [], []
     with nginx.nginx(web=site.serve()) as server:
         for path in two_frames(server, cookies["Bob"]) * 2:
@@ -94,7 +94,7 @@ def test_frames_from_a_store_pass_nginx(site: Site) -> None:
         check_delivery(site, made["cookies"], stored)
 
 
-def test_nginx_bounds_what_knocks_at_the_doors_and_nothing_else(site: Site) -> None:
+def test_nginx_bounds_sign_in_requests_and_nothing_else(site: Site) -> None:
     site.environment["FORWARDED_HOPS"] = "1"
     with nginx.nginx(web=site.serve()) as server:
         knocks = [knock(server, f"nobody{number}@example.org") for number in range(60)]

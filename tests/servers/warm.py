@@ -1,7 +1,7 @@
 """Commands in processes that begin with the libraries loaded: two thirds of a short command's time are its imports.
 
 One process for each test run imports libraries, and nothing of the project, then forks for every command. The fork
-takes the command's own environment and arguments, reads the settings anew and ends as any process does.
+takes the command's own environment and arguments, reads the settings again and ends as any process does.
 """
 
 import atexit

@@ -353,7 +353,7 @@ def test_no_file_is_forgotten() -> None:
         "agreement/weighted_kappa_anxiety.json", "agreement/wine_clmm.json",
         "mrmc/MRMCaov_VanDyke.json", "mrmc/MRMCaov_VanDyke_nested.json", "mrmc/RJafroc_power_reference.json",
         "mrmc/iMRMC_VanDyke.json", "mrmc/iMRMC_java_target_R1.json",
-        # Inputs of simulations, no result stands in it.
+        # Inputs of simulations, without results.
         "mrmc/roeMetzConfigs.json",
         # In test_every_number.py, which needs no folder.
         "synthetic/agreement.json", "synthetic/centred_kernel.json", "synthetic/summary.json",

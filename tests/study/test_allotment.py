@@ -9,7 +9,7 @@ KINDS = ((0, 1), (2, 3))
 
 
 def sets(count: int = 12) -> list[Slot]:
-    """Return matched sets of two cases; the first half of them stand in blocks 0 and 1, the others in 2 and 3."""
+    """Return matched sets of two cases; the first half of them are in blocks 0 and 1, the others in 2 and 3."""
     return [
         Slot(f"s{number:02d}m{block % 2}", block, f"s{number:02d}")
         for number in range(count)

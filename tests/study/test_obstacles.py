@@ -151,7 +151,7 @@ def test_the_count_of_places_is_what_drawing_finds(cases: int, gap: int, repeats
 
 
 @pytest.mark.parametrize(
-    ("protocol", "words", "mended"),
+    ("protocol", "words", "fixed"),
     [
         (
             Protocol(repeat_fraction=0.03, repeat_gap_cases=4, planned_readers=2),
@@ -172,7 +172,7 @@ def test_the_count_of_places_is_what_drawing_finds(cases: int, gap: int, repeats
     ],
 )
 def test_a_share_of_repeats_that_gives_none_is_told_and_not_locked(
-    draft: Stock, protocol: Protocol, words: str, mended: dict[str, Any]
+    draft: Stock, protocol: Protocol, words: str, fixed: dict[str, Any]
 ) -> None:
     study = changed(draft, protocol)
     with pytest.raises(StudyError) as told:
@@ -183,7 +183,7 @@ def test_a_share_of_repeats_that_gives_none_is_told_and_not_locked(
     assert "rounded, none" in admin.get("/studies/chest/protocol/parts/design/").content.decode()
     study = changed(draft, replace(protocol, repeat_fraction=0.0))
     assert obstacles_of(study) == []
-    study = changed(draft, replace(protocol, **mended))
+    study = changed(draft, replace(protocol, **fixed))
     assert lock(study=study, actor=draft.alice).phase == Phase.LOCKED
     reader = enrol_reader(study=study, person=draft.bob, actor=draft.alice)
     assert reader.assignments.filter(presentation=2).count() == 1

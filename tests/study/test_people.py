@@ -339,7 +339,7 @@ def test_one_wrong_line_invites_nobody(
 ) -> None:
     page = unescape(invited(stock, django_capture_on_commit_callbacks, email=table))
     assert told in page
-    assert table.strip() in page  # for the person to mend
+    assert table.strip() in page  # for the person to correct
     assert not Invitation.objects.exists()
     assert not mail.outbox
 

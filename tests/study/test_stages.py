@@ -11,7 +11,7 @@ from readerstudy.study.models import DisplayCheck, PracticeReading, Rating, Read
 from readerstudy.study.phases import Phase
 from tests.guards import drop_guards
 from tests.stock import Stock
-from tests.study.doors import DESIGNS, SHUT, Reach, Visitor, in_phase, protocol_of
+from tests.study.reach import DESIGNS, SHUT, Reach, Visitor, in_phase, protocol_of
 from tests.study.test_terms import SECOND, asked
 from tests.study.test_visits import DISPLAY
 

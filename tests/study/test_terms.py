@@ -140,7 +140,7 @@ def test_the_study_page_asks_for_terms_before_the_lock(stock: Stock, client: Cli
     assert b"Write the terms of use" in client.get("/studies/chest/").content
 
 
-def test_every_image_of_a_case_goes_by_the_one_door() -> None:
+def test_every_image_of_a_case_goes_through_one_place() -> None:
     """`frame_bytes` brings pixels of a case; it is called once, by what looks for a person's confirmation first."""
     root = Path(selectors.__file__).parents[1]
     lines = {path.relative_to(root).as_posix(): path.read_text().splitlines() for path in root.rglob("*.py")}

@@ -48,7 +48,7 @@ TERMS = "Look at these drawn images for this study only."
 
 
 def site_at(home: Path) -> Site:
-    """Return a site whose secrets stand in its own file, as a real site's do."""
+    """Return a site whose secrets are in its own file, as a real site's do."""
     site = Site(home, {"WORKER_HOST": "stored", "ALLOWED_HOSTS": "localhost,testserver"})
     for name in ("AUDIT_KEY", "SECRET_KEY"):
         site.environment.pop(name, None)

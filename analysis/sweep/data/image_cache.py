@@ -168,7 +168,7 @@ def _build(
                 arrived(part.mapped[row])
             progress("decode", len(part.rows), len(files))
     except DataError:
-        part.discard()  # the file must be mended, and then this is another cache
+        part.discard()  # once the file is fixed this is another cache
         raise
     finally:
         part.close()

@@ -1,4 +1,4 @@
-"""Compute batch-norm statistics anew for the weights that pruning has left.
+"""Recompute batch-norm statistics for the weights that pruning has left.
 
 A pruned network meets other values inside than those that its running means and variances were taken of, and can give
 nearly the same answer for every image for that reason alone. The statistics are a cumulative average over batches of

@@ -25,7 +25,7 @@ ALWAYS_EMPTY = ("frames", "runs", "exports")
 
 @dataclass(frozen=True)
 class Restored:
-    """What came back: files beside the database, rows whose places moved, and where the audit trail does not hold."""
+    """What was restored: files beside the database, rows whose places moved, and where the audit trail is broken."""
 
     at: str
     files: int

@@ -75,7 +75,7 @@ def sweep(folder: DemoFolder, report: Report) -> Run:
     ring()
     with Supervisor([Process("worker", worker_command())]) as supervisor:
         while run.finished_at is None:
-            supervisor.mend()
+            supervisor.restart_dead()
             now = progress_of(run)
             report(now.done, now.total)
             if now.failed:

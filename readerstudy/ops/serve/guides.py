@@ -1,6 +1,6 @@
-"""The guides of docs/, served to whom each is for, and what stands at the foot of every page.
+"""The guides of docs/, served to the people each is for, and the foot of every page.
 
-A reader is served the radiologist's guide alone: the others tell what studies compare, and how cases are chosen.
+A reader is served the radiologist's guide alone: the others say what studies compare and how cases are chosen.
 """
 
 import re

@@ -124,7 +124,7 @@ class Supervisor:
         for process in self.processes:
             process.stop(deadline)
 
-    def mend(self) -> None:
+    def restart_dead(self) -> None:
         """Start every dead process again.
 
         Raises
@@ -146,5 +146,5 @@ class Supervisor:
     def watch(self) -> None:
         """Mend until interrupted."""
         while True:
-            self.mend()
+            self.restart_dead()
             time.sleep(1.0)

@@ -142,7 +142,7 @@ def detach_cases(*, study: Study, practice: bool) -> None:
 
 
 def draw_again(study: Study, actor: User | None) -> None:
-    """Draw the order of every reader of a draft anew, from a new seed.
+    """Redraw the order of every reader of a draft, from a new seed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What stands in the way of a lock: a protocol that the loaded cases cannot carry out.
+"""What prevents a lock: a protocol that the loaded cases cannot carry out.
 
 A lock cannot be taken back, so that what a reader's enrolment would refuse must be found before it.
 """
@@ -26,7 +26,7 @@ DESIGN = "on the protocol page, under Design and repeats"
 
 
 def hindrances_of(study: Study) -> list[tuple[str, str]]:
-    """Say everything that keeps a draft from its lock, each with the name of the page on which it is mended."""
+    """Say everything that keeps a draft from its lock, each with the name of the page on which to fix it."""
     opened = Study.objects.filter(sealed_sha256=study.sealed_sha256, unblinded_at__isnull=False)
     found = []
     if not study.sealed_sha256:

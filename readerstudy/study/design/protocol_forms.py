@@ -1,6 +1,6 @@
 """Forms of the protocol builder: one for each part of a protocol, made of what the protocol allows; and of studies.
 
-A field's kind and limits follow from the protocol (`CHOICES`, `SEVERAL`, `RANGES`); its words stand in builder.toml.
+A field's kind and limits follow from the protocol (`CHOICES`, `SEVERAL`, `RANGES`); its words are in builder.toml.
 """
 
 import tomllib

@@ -220,8 +220,8 @@ def register(
 def note_refusal(*, token: str, person: User | None, reason: str, people_page: str) -> None:
     """Record for the study's admins why an invitation could not be taken up, and write to them that it could not.
 
-    A reason is recorded, and a mail sent, once running. The mail names neither reason nor person: what hinders may
-    tell of the design, and a mailbox is not the site. Both stand on the page of the study's people.
+    A reason is recorded, and a mail sent, once running. The mail names neither reason nor person: the reason may
+    reveal the design, and a mailbox is not the site. Both are shown on the page of the study's people.
 
     Parameters
     ----------

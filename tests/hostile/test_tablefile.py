@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from analysis.tablefile import MAX_COLUMNS, MAX_HEAD_BYTES, read_table
-from tests.hostile.tables import TABLES, Door, wide_tables
+from tests.hostile.tables import TABLES, Input, wide_tables
 
 SECONDS = 2
 WIDE = list(wide_tables())
 
 
 class RefusedError(Exception):
-    """The named error of a door."""
+    """The named error of an input."""
 
 
 def refusal(source: Path | bytes, **options: object) -> str:
@@ -26,18 +26,18 @@ def refusal(source: Path | bytes, **options: object) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("door", TABLES, ids=lambda door: door.name)
+@pytest.mark.parametrize("each", TABLES, ids=lambda each: each.name)
 @pytest.mark.parametrize(("name", "data"), WIDE, ids=[name for name, _ in WIDE])
-def test_every_door_refuses_a_wide_table_before_it_parses(
-    door: Door, name: str, data: bytes, tmp_path: Path
+def test_every_input_refuses_a_wide_table_before_it_parses(
+    each: Input, name: str, data: bytes, tmp_path: Path
 ) -> None:
-    path = tmp_path / f"hostile.{door.ending}"
+    path = tmp_path / f"hostile.{each.ending}"
     path.write_bytes(data)
 
     def refused_in() -> float:
         start = time.process_time()
-        with pytest.raises(door.errors, match=r"at most [\d,]+ (columns|bytes)"):
-            door.open(path)
+        with pytest.raises(each.errors, match=r"at most [\d,]+ (columns|bytes)"):
+            each.open(path)
         return time.process_time() - start
 
     # A busy machine only adds to the time: one quick refusal shows that nothing was parsed.

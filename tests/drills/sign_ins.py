@@ -1,4 +1,4 @@
-"""The doors under load: python -m tests.drills.doors --connections 24 --seconds 30
+"""Sign-ins under load: python -m tests.drills.sign_ins --connections 24 --seconds 30
 
 Anonymous connections post sign-ins as fast as they are answered, each with names of its own; every other one makes up
 a new name each time. Meanwhile a signed-in reader looks at a page again and again, and somebody with a right password,
@@ -182,7 +182,7 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=24)
     parser.add_argument("--seconds", type=int, default=30)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="doors-") as folder:
+    with tempfile.TemporaryDirectory(prefix="sign-ins-") as folder:
         site = Site(Path(folder) / "site")
         site.manage("setup")
         storm = run_storm(site, connections=asked.connections, seconds=asked.seconds)

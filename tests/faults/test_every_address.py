@@ -87,7 +87,7 @@ def ask(crowd: Crowd, role: str, rule: Rule) -> HttpResponse:
     return crowd.client.generic(rule.method, address)
 
 
-def doors(method: str) -> list[tuple[str, Rule]]:
+def permitted(method: str) -> list[tuple[str, Rule]]:
     """Return each address of the matrix with somebody who may use it while the study is read."""
     found = []
     for rule in rules():
@@ -135,7 +135,7 @@ def cut_off(ask: Ask, name: str, by_script: bool = False) -> tuple[int, list[str
 @pytest.mark.usefixtures("outermost")
 def test_wherever_a_post_is_cut_off_it_is_503_and_nothing_is_changed(crowd: Crowd) -> None:
     tried, wrong = 0, []
-    for role, rule in doors("POST"):
+    for role, rule in permitted("POST"):
         asking = partial(ask, crowd, role, rule)
         times, faults = cut_off(asking, rule.address, rule.address in ASKED_BY_SCRIPTS)
         tried, wrong = tried + times, wrong + faults
@@ -213,7 +213,7 @@ def as_in(client: Client, address: str, values: Callable[[], dict[str, str]]) ->
 @pytest.mark.usefixtures("outermost")
 def test_a_page_that_cannot_be_read_is_503(crowd: Crowd) -> None:
     wrong = []
-    for role, rule in [*doors("GET"), *doors("POST")]:
+    for role, rule in [*permitted("GET"), *permitted("POST")]:
         with undone(), full_from(1, ("SELECT", *WRITES)) as refused:
             answer = ask(crowd, role, rule)
         calm = answer.status_code == 503 and (
