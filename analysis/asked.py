@@ -1,4 +1,4 @@
-"""What commands, and pages after them, ask for: each option as asked.toml has it.
+"""The options of commands, and of pages that ask the same, as asked.toml defines them.
 
 A value such as "analysis.selection:CRITERIA" stands for what that name means in code, so that no choice and no default
 is written twice; in a help text it is put in braces.

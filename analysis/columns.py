@@ -1,4 +1,4 @@
-"""Columns of a table: their kind, what they may hold, and the check that names the first row that does not."""
+"""Columns of a table: kind, allowed values, and a check that names the first row that breaks them."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

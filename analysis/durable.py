@@ -1,6 +1,6 @@
-"""Files and folders that are whole or absent, also after the power fails: made beside, pushed to the disk, renamed.
+"""Files and folders that are whole or absent, even after a power failure: written beside, synced, renamed.
 
-With the digests and the one form of JSON that go with such files.
+Also the digests and the one form of JSON of such files.
 """
 
 import hashlib

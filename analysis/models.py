@@ -1,4 +1,4 @@
-"""The ledger: what is to be computed, who works on it, and which verified file came of it.
+"""The ledger: what is to be computed, who works on it, and which verified file resulted.
 
 The database is the truth and the broker only wakes workers: a lost, doubled or torn message costs nothing.
 Scores, images and exemplars stay in the run's files; no row here holds any.

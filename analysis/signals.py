@@ -1,4 +1,4 @@
-"""What the analysis tells anyone who listens; the web project writes its access log and audit trail from it."""
+"""Signals of the analysis; the web project writes its access log and audit trail from them."""
 
 from typing import Any
 

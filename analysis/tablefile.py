@@ -1,12 +1,12 @@
-"""The one way in for a CSV from outside: its head is measured before anything is parsed.
+"""The one reader of CSV files from outside: the head is measured before anything is parsed.
 
 Cells are separated by a comma, a semicolon, a tab or a bar. A line `sep=;` above the heading names the separator;
 otherwise it is the one that gives heading and first row equally many cells, the comma before others. Lines above the
 heading that begin with # are comments, but for a heading whose first column is named #. Headings are trimmed as names
 are (`analysis.identity`).
 
-pandas builds an object for each column, so a heading of 100,000 names costs seconds in which nothing is learnt.
-Only the heading and the first row can make a table wide: a later row that is longer is refused by the parser.
+pandas builds an object for each column, so a heading of 100,000 names costs seconds for nothing. Only the heading and
+the first row can make a table wide: a later row that is longer is refused by the parser.
 """
 
 import csv

@@ -1,8 +1,8 @@
 """The embedded broker: a transport for kombu over a folder, with messages that are whole or absent.
 
-kombu's own one writes a message in place, so that a reader can see half of it and its worker dies of it. Here a
-message is written to a dot-file, synced and renamed; a torn or foreign file is put aside. A lost message costs nothing:
-the ledger says what there is to do, and a reconciler sends another.
+kombu's own writes a message in place, so a worker can read half of one and die of it. Here a message is written to a
+dot-file, synced and renamed; a torn or foreign file is put aside. A lost message costs nothing: the ledger says what
+there is to do, and a reconciler sends another.
 """
 
 import uuid

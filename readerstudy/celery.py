@@ -1,6 +1,6 @@
 """The Celery application: it only wakes workers. The ledger in the database says what there is to do.
 
-No result backend, no chords, no times of arrival: a lost, doubled or torn message costs nothing.
+No result backend, no chords, no ETAs: a lost, doubled or torn message costs nothing.
 """
 
 import os

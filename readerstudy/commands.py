@@ -1,4 +1,4 @@
-"""What the site's commands share: a refusal is told in its own words, and work that nobody waits for gives way.
+"""Shared by the site's commands: a refusal is printed as its own message; background work has low priority.
 
 Readers come first: what runs from a timer, and every sweep worker, gives way to the web processes.
 """

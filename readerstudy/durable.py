@@ -1,4 +1,4 @@
-"""Files that are whole or absent, also after the power fails: made beside, pushed to the disk, renamed.
+"""Files that are whole or absent, even after a power failure: written beside, synced, renamed.
 
 The web project's own, as `analysis.durable` is the analysis's: what readers are served by imports nothing of it.
 """

@@ -1,4 +1,4 @@
-"""The questions of a protocol as endpoints of the analysis: the one place where the one becomes the other."""
+"""The questions of a protocol as endpoints of the analysis: the one place that converts them."""
 
 from analysis.endpoints import MISSING, RESERVED, Endpoint
 from readerstudy.study.protocol import Protocol

@@ -1,7 +1,7 @@
-"""What the site is told from outside: environment variables and the site's own file of secrets.
+"""Configuration from outside: environment variables and the site's own file of secrets.
 
-A site is one folder (READERSTUDY_HOME, default var/site) with its database, its files and `site.env`, which
-`manage.py setup` writes. A variable of the environment wins over the file. Nothing here imports Django.
+A site is one folder (READERSTUDY_HOME, default var/site) with its database, its files and `site.env`, which `manage.py
+setup` writes. An environment variable overrides the file. Nothing here imports Django.
 """
 
 import os

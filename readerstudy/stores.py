@@ -1,6 +1,6 @@
-"""Where the site keeps what it keeps: database, shared cache, and frames and runs in an S3-compatible store.
+"""Where the site stores its data: database, shared cache, and frames and runs in an S3-compatible store.
 
-The database is PostgreSQL by address, or one SQLite file in the mode that is safe here; the reason is told. Nothing
+The database is PostgreSQL by address, or one SQLite file in the mode that is safe here; the reason is given. Nothing
 here imports Django.
 """
 

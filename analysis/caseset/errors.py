@@ -1,4 +1,4 @@
-"""The one error of the handover, and how many of its reasons are told."""
+"""The error of the handover, and how many reasons its message lists."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
-"""Names that tell nothing without the nonce: case keys, separation groups, commitments.
+"""Names that reveal nothing without the nonce: case keys, separation groups, commitments.
 
-All are HMAC-SHA256 (RFC 2104) under one secret 256-bit nonce, so that anyone who knows the data set but not the
-nonce can neither compute nor check them. A leading zero byte keeps the uses apart: no source name holds one.
+All are HMAC-SHA256 (RFC 2104) under one secret 256-bit nonce, so that anyone who knows the data set but not the nonce
+can neither compute nor check them. A leading zero byte keeps the uses apart: no source name contains one.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What files and labels alone could tell about the arm: a report for the writer, sealed with the key."""
+"""What files and labels alone could reveal about the arm: a report for the writer, sealed with the key."""
 
 import math
 from collections.abc import Mapping

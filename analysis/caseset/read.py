@@ -1,4 +1,4 @@
-"""Reading the two halves back; each is checked against its definition before anything is believed."""
+"""Read the two halves back; each is checked against its definition before it is used."""
 
 import json
 import re

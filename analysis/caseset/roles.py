@@ -1,6 +1,6 @@
 """Several images to a case: each has a role, and their number, roles and order are the same in all cases of a set.
 
-A case with another number of images, or another kind of them, would tell its group before anybody has looked.
+A case with a different number or kind of images would reveal its group before anybody looked.
 """
 
 import re

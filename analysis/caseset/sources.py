@@ -1,4 +1,4 @@
-"""Source images: where the file of each name lies, and what of it is written again into the blind half."""
+"""Source images: where each named file is, and what of it is rewritten into the blind half."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Checking a written case set again: every digest, every name, and the key against the blind half."""
+"""Verify a written case set: every digest, every name, and the key against the blind half."""
 
 from dataclasses import dataclass
 from pathlib import Path

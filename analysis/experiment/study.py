@@ -1,4 +1,4 @@
-"""What a retraining experiment is, read from STUDY.toml, and the arms that are made of it.
+"""A retraining experiment as STUDY.toml defines it, and its arms.
 
 An action is done to the exemplars of a list, and for comparison to a random set of images with the same labels, drawn
 again for each seed. Nothing else differs between the networks of a seed: first weights, order of the images, steps.

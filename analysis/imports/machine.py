@@ -1,8 +1,8 @@
 """An interpreter for a part of the pickle language that can call nothing.
 
 A pickle is a program. Python's own reader runs it; this one lets `pickletools` take its instructions apart, follows
-those that a stored table needs, keeps plain values on a stack, and writes down names, calls and states as a `Thing`
-each: nothing of pandas or numpy runs. What a file can make it do is bounded by the file's size and by a number of
+those that a stored table needs, keeps plain values on a stack, and records each name, call and state as a `Thing`:
+nothing of pandas or numpy runs. What a file can make it do is bounded by the file's size and by a number of
 instructions: no value is hashed, compared, printed or walked through, so nested values cost nothing more than their
 bytes.
 """

@@ -1,4 +1,4 @@
-"""What the analysis's commands share: a refusal is told in its own words."""
+"""Shared by the analysis's commands: a refusal is printed as its own message."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What commands share that do a run of the ledger in their own process."""
+"""Shared by commands that carry out a run of the ledger in their own process."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,11 +1,11 @@
 """The faults that are planted, how often and how strongly, and why; fixed here before any study was run with them.
 
-Three kinds of wrong labels, so that the reach of a ranking can be told. *Random* ones fall on any image and any class:
-they have nothing to do with the picture, no comparison of two networks' scores of it can see them, and they are the
-negative control. *Missed* findings are subtle ones that a labeller overlooks, and *exchanged* ones are called by the
-name of a look-alike, as errors of reading are. *Difficult* images are as subtle as those in which something is missed,
-and most are labelled correctly: difficulty without a fault. Exchanged labels, and most random ones, fall on clear
-images: faults without difficulty.
+Three kinds of wrong labels, to show how far a ranking reaches. *Random* ones fall on any image and any class: they have
+nothing to do with the picture, no comparison of two networks' scores of it can see them, and they are the negative
+control. *Missed* findings are subtle ones that a labeller overlooks, and *exchanged* ones are called by the name of a
+look-alike, as errors of reading are. *Difficult* images are as subtle as those in which something is missed, and most
+are labelled correctly: difficulty without a fault. Exchanged labels, and most random ones, fall on clear images: faults
+without difficulty.
 """
 
 from dataclasses import asdict, dataclass

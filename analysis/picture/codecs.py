@@ -1,8 +1,8 @@
 """Every transfer syntax that is read, and by which library: one for all that is compressed.
 
-imagecodecs (BSD-3) decodes JPEG in all depths, JPEG-LS, JPEG 2000 and RLE. Of the wheels that can be had it alone
-reads JPEG Lossless and 12-bit JPEG without the GPL; and one library in place of four is one to keep up to date.
-The bytes of uncompressed pixels need none.
+imagecodecs (BSD-3) decodes JPEG in all depths, JPEG-LS, JPEG 2000 and RLE. Of the available wheels it alone reads JPEG
+Lossless and 12-bit JPEG without the GPL; and one library in place of four is one to keep up to date. The bytes of
+uncompressed pixels need none.
 
 The size that a compressed image states for itself is read before any decoder sees it: a DICOM header can lie about
 the image inside. A decoder believes the image and would set aside memory for it, and a size that differs with the

@@ -1,4 +1,4 @@
-"""Colour as networks and readers are given it: red, green and blue of sRGB, 8 bit each."""
+"""Colour as given to networks and readers: red, green and blue of sRGB, 8 bit each."""
 
 import io
 import zlib

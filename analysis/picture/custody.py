@@ -1,7 +1,7 @@
 """What ties the image that a network evaluated to the one that a reader is shown: its stored values, or its structure.
 
 The digest is over the stored values at full depth, upright, with their shape and type, before any modality or VOI
-transform: the same pixels have one digest whatever file they lie in, and no header changes it. Where the reading copy
+transform: the same pixels have one digest whatever file they are in, and no header changes it. Where the reading copy
 has other pixels (a full-size DICOM file for a run on 8-bit copies), the structure is compared instead.
 """
 

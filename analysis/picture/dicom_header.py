@@ -1,8 +1,7 @@
-"""What a DICOM header says, read with distrust: an empty attribute is as absent, and what pixels do not need refuses
-no file.
+"""DICOM headers read with distrust: empty attributes count as absent, and those that pixels do not need refuse no file.
 
-Decimal strings (DS) are read from their bytes. A comma in one stands for the decimal point: DICOM separates values by
-a backslash and knows no thousands, so that it can mean nothing else; this is noted.
+Decimal strings (DS) are read from their bytes. A comma in one stands for the decimal point: DICOM separates values by a
+backslash and has no thousands separator, so it can mean nothing else; this is noted.
 """
 
 import math

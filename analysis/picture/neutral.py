@@ -1,11 +1,11 @@
-"""The neutral file: one grey picture as a PNG of its stored values, and in one chunk of it what displaying needs.
+"""The neutral file: one grey picture as a PNG of its stored values, with what displaying needs in one chunk.
 
-The handover writes every image again like this. Values are decoded and encoded again, and the chunk holds numbers and
-words of fixed lists, so that no byte of the source file goes over: no text, no tag, nothing behind a scan or a run
-length. A PNG, because each part of the program and every viewer has a decoder for it, for any depth and without loss.
+The handover rewrites every image like this. Values are decoded and re-encoded, and the chunk holds numbers and words of
+fixed lists, so that no byte of the source file is copied: no text, no tag, nothing behind a scan or a run length. A
+PNG, because each part of the program and every viewer has a decoder for it, for any depth and without loss.
 
-What draws nothing stays behind: the transfer syntax, views that are not in use, entries of a table that no value of
-this depth reaches.
+What draws nothing is dropped: the transfer syntax, views that are not in use, entries of a table that no value of this
+depth reaches.
 """
 
 import io

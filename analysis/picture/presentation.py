@@ -1,4 +1,4 @@
-"""What a file holds and asks for, and the picture that comes of it by a rule."""
+"""What a file holds and asks for, and the picture that a rule makes of it."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

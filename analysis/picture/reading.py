@@ -1,6 +1,6 @@
-"""The way in: which format the bytes are, told by content and never by a name; PNG (8, 16 bit) and JPEG are read here.
+"""Read an image file, its format recognised by content and never by name; PNG (8, 16 bit) and JPEG are read here.
 
-Pillow is the only codec library that a host which sweeps without DICOM has.
+Pillow is the only codec library on a host that sweeps without DICOM.
 """
 
 import io

@@ -1,9 +1,8 @@
-"""Words as they lie in a file to stored values: which bits are the value, its sign, which pixels are padding, one
-channel where all are equal.
+"""From words in a file to stored values: value bits, sign, padding pixels, one channel where all are equal.
 
-DICOM lets bits outside those that are stored hold an overlay: by an attribute, or without a word where an anonymiser
-took the attribute away (PS3.5 8.1.1). They are cleared. A header that states fewer bits than the values have looks the
-same at first, and clearing would tear the picture: it is refused.
+DICOM lets bits outside those that are stored hold an overlay: by an attribute, or unannounced where an anonymiser
+removed the attribute (PS3.5 8.1.1). They are cleared. A header that states fewer bits than the values have looks the
+same at first, and clearing would ruin the picture: it is refused.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Puts the report of a finished reader study together: the document, its figures, and both as files.
 
-The comparison and the agreement have rooms of their own. The checklists are GRRAS (Kottner and others 2011, J Clin
+The comparison and the agreement have modules of their own. The checklists are GRRAS (Kottner and others 2011, J Clin
 Epidemiol 64:96, 15 items) and CLAIM (Tejani and others 2024, Radiol Artif Intell 6:e240300, 2024 Update, 44 items).
 STARD-AI is about accuracy against a reference standard, which no study here has.
 """

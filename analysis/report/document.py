@@ -1,4 +1,4 @@
-"""What a report is made of (sections of texts, tables, facts and pictures), and what of a study only the site knows."""
+"""What a report is made of (sections of texts, tables, facts and pictures), and what only the site knows of a study."""
 
 import re
 from collections.abc import Iterable, Mapping

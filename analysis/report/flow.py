@@ -1,4 +1,4 @@
-"""The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
+"""Counts of cases and readers through the study: the boxes of the flow figure, and the same as a table."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A document of texts as a PDF of A4 pages: headings, paragraphs, names with their values; no pictures, no tables."""
+"""A text document as an A4 PDF: headings, paragraphs, names with their values; no pictures, no tables."""
 
 import textwrap
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Controls matched to exemplars by optimal assignment (Rosenbaum 1989, J Am Stat Assoc 84:1024).
 
-The most exemplars possible get a control, and among all ways of doing that the sum of distances is smallest.
+As many exemplars as possible get a control, with the smallest possible sum of distances.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Drawing images, at most one of a patient: at random, at random within strata, or from the top of a list."""
+"""Draw images, at most one per patient: at random, at random within strata, or from the top of a list."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

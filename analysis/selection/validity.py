@@ -1,9 +1,9 @@
-"""Whether exemplars (PIEs) tell of single images, or only that the pruned networks have collapsed.
+"""Whether exemplars (PIEs) point to single images, or only show that the pruned networks have collapsed.
 
-Pruned networks that answer nearly the same for every image disagree most with the dense ones on whatever image is far
-from the average: such a list says nothing about what pruning forgets. So the pruned ensemble is replaced by a constant,
-its own mean prediction, and what the constant alone would give is compared with the list. Beside it stands the noise of
-training: half of the dense networks against the other half.
+Pruned networks that answer nearly the same for every image disagree most with the dense ones on images far from the
+average: such a list says nothing about what pruning forgets. So the pruned ensemble is replaced by a constant, its own
+mean prediction, and what the constant alone would give is compared with the list. Beside it is the noise of training:
+half of the dense networks against the other half.
 
 The limits and the sentences are here and nowhere else.
 """

@@ -1,6 +1,6 @@
-"""Folders that one person fills from a browser: found by their token, by that person alone, and gone after a while.
+"""Folders that one person fills from a browser: found by token, by that person alone, and deleted after a while.
 
-A box is hidden, so that nobody is offered what is not whole yet.
+A box is hidden, so that nobody is offered an incomplete one.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""What people do to runs: write one into the ledger, cancel it, take it up again, try a failed unit again.
+"""What people do to runs: register one in the ledger, cancel it, resume it, retry a failed unit.
 
-Each is atomic and tells `signals.changed` inside its transaction, so that the audit row comes with it. A finished RUN
-folder that was made elsewhere, imported or swept without a database, is verified before it is written down.
+Each is atomic and sends `signals.changed` inside its transaction, so that the audit row is part of it. A finished RUN
+folder made elsewhere (imported, or swept without a database) is verified before it is registered.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Register data sets: images and label files that lie on the server, checked before they are written down."""
+"""Register data sets: images and label files on the server, checked first."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

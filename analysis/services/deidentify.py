@@ -1,10 +1,10 @@
-"""DICOM originals that are kept: their headers by the Basic Application Level Confidentiality Profile of DICOM PS3.15.
+"""De-identify headers of DICOM originals by the Basic Application Level Confidentiality Profile of DICOM PS3.15.
 
 For files that stay beside a study, or go to another group as DICOM. A case set needs none of this: its images are
-written again. What to do with each attribute is the table of dicom-anonymizer (PS3.15 E.1-1 of 2026c); that library
-looks at the top of a file alone, so that sequences that are kept are walked through here.
+written again. The action for each attribute is from the table of dicom-anonymizer (PS3.15 E.1-1 of 2026c); that library
+treats only the top level of a file, so sequences that are kept are walked here.
 
-Pixels are not looked at: text that is part of a picture stays, as does what lies within a compressed frame.
+Pixels are not examined: burned-in text stays, as does anything inside a compressed frame.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Experiments of many trainings in the ledger: one unit for each network, and what comes of them all at the end."""
+"""Experiments of many trainings in the ledger: one unit for each network, and the results of all at the end."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The findings of a run as files in its folder, for its pages: which there are, and how one is read.
 
-Nothing of it is in the database: who may open a run's gallery cannot read a study made from it.
+None of it is in the database: anyone who may open a run's gallery cannot read a study made from it.
 """
 
 import json

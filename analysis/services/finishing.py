@@ -1,4 +1,4 @@
-"""Finish a run whose units are all done: verify every file against the ledger, write what sums it up."""
+"""Finish a run whose units are all done: verify every file against the ledger, write its summary."""
 
 import logging
 from collections.abc import Sequence

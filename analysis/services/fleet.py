@@ -1,4 +1,4 @@
-"""Who works: what workers are called, which of this host are dead, how many are at work, and what waits."""
+"""Workers: their names, which of this host's are dead, how many are at work, and what is waiting."""
 
 import os
 import socket

@@ -1,9 +1,9 @@
-"""A handover on the pages, step by step: draw, look, write, and publish the set once its key is saved elsewhere.
+"""A handover in the browser, step by step: draw, look, write, and publish the set once its key is saved elsewhere.
 
-What could rebuild the selection (seed, chosen images, their pictures, the key) lies in a folder of its own outside the
-site's folder and its backups, readable by the site alone. It goes when the key is confirmed, and after a day in any
-case; so does the set itself while nobody has its key. The set is named in the folder of handovers only then, so that
-whatever is offered to a study has a key that somebody holds.
+What could rebuild the selection (seed, chosen images, their pictures, the key) is in a folder of its own outside the
+site's folder and its backups, readable by the site alone. It is deleted once the key is confirmed, and after a day in
+any case; so is the set itself if nobody has its key. Only with a confirmed key is the set named in the folder of
+handovers, so that every set offered to a study has a key that somebody has.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What is done with what is asked (asked.toml) before a case set is written, by commands and pages alike."""
+"""How the options of asked.toml are applied before a case set is written, by commands and pages alike."""
 
 from collections.abc import Mapping
 from dataclasses import astuple

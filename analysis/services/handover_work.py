@@ -1,4 +1,4 @@
-"""What a worker does for a handover on the pages: draw cases from a sweep, write them, take those that were sent."""
+"""What a worker does for a handover in the browser: draw cases from a sweep, write them, take uploaded ones."""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""How an ensemble was trained, as the files beside its checkpoints tell: by epoch, and the kept epoch of each member.
+"""How an ensemble was trained, from the files beside its checkpoints: by epoch, and the kept epoch of each member.
 
 Two kinds of `history.csv` are read: ours, a row per epoch, and the published study's, a row per epoch and phase.
 """

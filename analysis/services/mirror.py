@@ -1,4 +1,4 @@
-"""Files of a run between hosts that share no folder: each computes in its own, a store holds the rest.
+"""Copy files of a run between hosts that share no folder: each computes in its own, a store has the rest.
 
 Without RUNS_URL=s3://... nothing here does anything: the run's folder is shared, or there is one host. The
 ledger's SHA-256 decides what counts: a file that was fetched is only kept when it is the one that was recorded.

@@ -1,4 +1,4 @@
-"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it.
+"""Orders from a page: a sweep over an ensemble, a training on a data set. A worker prepares and runs them.
 
 Checking weights needs torch and decoding takes minutes: the web process does neither.
 """

@@ -1,8 +1,8 @@
 """A whole study on phantoms whose planted faults are known, with every setting fixed beforehand.
 
 The settings are here and, for the faults, in `analysis.phantoms.faults`. They are frozen under one digest, and the seed
-of the study is taken from it: changing a setting gives other images, so that none can be tuned on those reported.
-What comes out is reported with its interval, whichever way.
+of the study is taken from it: changing a setting gives other images, so that none can be tuned on those reported. The
+result is reported with its interval, whichever way it goes.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Ratings that somebody uploads: a worker runs the command of the same choices, and nothing stays.
+"""Uploaded ratings: a worker runs the command with the same options, and nothing is kept.
 
-What arrives may say which case is of which group. It lies where keys do (`HANDOVERS_ROOT`), in no backup, until its
-results were downloaded, an hour at most.
+An upload may say which case is in which group. It is kept where keys are (`HANDOVERS_ROOT`), in no backup, until its
+results are downloaded, an hour at most.
 """
 
 import io

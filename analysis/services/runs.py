@@ -1,4 +1,4 @@
-"""Prepare a run from a specification and put it into the ledger; and what it found, class by class."""
+"""Prepare a run from a specification and put it into the ledger; and its results, class by class."""
 
 import math
 from pathlib import Path

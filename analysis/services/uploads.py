@@ -1,8 +1,8 @@
-"""Images and label files that somebody uploads, file by file, into the site's data area, until they are a data set.
+"""Uploads of images and label files, file by file, into the site's data area, until they are a data set.
 
 An upload is a box (`analysis.services.boxes`) in `UPLOADS_ROOT`, a folder below the data roots: what has arrived is
 kept for a week for the rest to follow. No address and no log holds a file's name. Once they are a data set, the files
-lie in a folder of its name.
+are in a folder of its name.
 """
 
 import os

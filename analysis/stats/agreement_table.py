@@ -1,4 +1,4 @@
-"""Agreement between readers, overall and per arm, and of each with the own first reading, from hidden repeats.
+"""Agreement between readers, overall and per arm, and of each with their own first reading, from hidden repeats.
 
 Between readers the percentile intervals are from a bootstrap over cases, those of one patient together.
 """

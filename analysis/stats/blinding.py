@@ -1,4 +1,4 @@
-"""Whether readers could tell the groups: Bang's blinding index of what they guessed (Bang, Ni and Davis 2004)."""
+"""Whether readers could tell the groups: Bang's blinding index of their guesses (Bang, Ni and Davis 2004)."""
 
 import math
 

@@ -1,6 +1,7 @@
 """The primary comparisons on many studies at once: estimate, variance and degrees of freedom of each.
 
-The calibration and planning run the product's own numbers through these, beside what the product does not decide by.
+The calibration and planning run the product's own numbers through these, beside methods that decide nothing in the
+product.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,7 +2,7 @@
 
 Schuirmann 1987, J Pharmacokinet Biopharm 15:657 (two one-sided tests); ICH E9, section 3.3.2. A risk difference is
 tested with its variance at the margin, as Farrington and Manning 1990 (Stat Med 9:1447) do: where answers are rare the
-estimated variance falls with the difference, and a test with it finds margins kept that are not.
+estimated variance falls with the difference, and a test with it claims margins that are not met.
 """
 
 from dataclasses import replace

@@ -3,7 +3,7 @@
 Obuchowski and Rockette 1995 (Commun Stat Simul 24:285); Hillis 2007 (Stat Med 26:596, sec. 5.3) for the
 degrees of freedom; the single-test form of Hillis 2014 (Stat Med 33:330).
 
-How far readers differ in theta, and where that of another would lie (`compare_spread`): over cases the readers' thetas
+How far readers differ in theta, and where another reader's would lie (`compare_spread`): over cases the readers' thetas
 have variances and, where they share cases, a mean covariance, which moves all alike. With v between readers, Q(v) = sum
 of squared distances from the weighted mean, each over v plus its own variance less that covariance, is chi-square on
 R - 1 degrees of freedom. Viechtbauer 2007, Stat Med 26:37 (interval); Paule and Mandel 1982, J Res NBS 87:377

@@ -1,4 +1,4 @@
-"""One row of the comparisons table, the same columns for every method; its test and interval; and what refuses one."""
+"""One row of the comparisons table, the same columns for every method; its test and interval; why one is refused."""
 
 import math
 from dataclasses import dataclass, field, replace

@@ -1,6 +1,6 @@
 """Analyses one reader study: from tidy ratings to every table of the report.
 
-What an analysis was made with is read back from its results.json, so that it can be repeated.
+The settings of an analysis are read back from its results.json, so that it can be repeated.
 """
 
 import json

@@ -1,6 +1,4 @@
-"""The machine as a process of the sweep meets it: what a GPU is given to do, its free memory and faults, the host's
-memory, libraries.
-"""
+"""The machine as a sweep sees it: the GPU's work, free memory and faults, the host's memory, libraries."""
 
 import ctypes
 import gc

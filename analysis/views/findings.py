@@ -1,6 +1,6 @@
 """The pages of what a run found: four questions on one screen, the gallery of its exemplars (PIEs), and their forms.
 
-Every address tells the access log who opened it, because anyone who has seen it may not read a study made from it.
+Every address records in the access log who opened it, because anyone who has seen it may not read a study made from it.
 """
 
 from collections.abc import Sequence

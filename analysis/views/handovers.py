@@ -1,6 +1,6 @@
 """The pages of a handover: choose, look, write the set, save the key. Only the person who began one may see it.
 
-Each address of one tells the access log, as the gallery does: it shows the exemplars of the sweep.
+Each address of one is recorded in the access log, as the gallery is: it shows the exemplars of the sweep.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The pages of ratings that somebody uploads: what the commands `analyse_ratings` and `import_via` do, by a worker."""
+"""The pages of uploaded ratings: what the commands `analyse_ratings` and `import_via` do, by a worker."""
 
 from pathlib import Path
 from typing import Any

@@ -1,6 +1,6 @@
 """The pages of sweeps: the list, the form, one run's progress, what it found and where it came from.
 
-Every page of a run tells the access log.
+Every page of a run is recorded in the access log.
 """
 
 from collections.abc import Callable

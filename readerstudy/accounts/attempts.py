@@ -1,4 +1,4 @@
-"""Attempts to sign in are counted in a table, from which nothing is pushed out, before it is tried.
+"""Attempts to sign in are counted before they are made, in a table that evicts nothing.
 
 A sign-in counts twice: by name and network address, and by name from anywhere within a few minutes, which bounds
 guessing from many addresses. A browser in which a person has signed in before counts by itself alone: nobody

@@ -1,7 +1,7 @@
-"""Browsers: told in words, and those in which a person has signed in before by a signed cookie.
+"""Browsers: named in words, and known by a signed cookie where a person has signed in before.
 
 Attempts in such a browser are counted apart from everybody else's, so that nobody elsewhere can lock its person out.
-The cookie opens nothing: who has copied it has a few attempts at one name, as at any other address. It holds no time.
+The cookie opens nothing: a copy of it gives a few attempts at one name, as at any other address. It holds no time.
 """
 
 import secrets

@@ -1,9 +1,9 @@
-"""Few passwords are hashed at a time on a host, in whichever of its processes, and the others wait or come again.
+"""Few passwords are hashed at a time on a host, over all its processes; the others wait or are told to try again.
 
 One hash takes 100 MB and a fifth of a second of processor time, and anybody may ask for one by posting a sign-in.
-Without a bound some dozens of connections take all cores and threads from the readers. The bound sits in the hasher
+Without a bound a few dozen connections take all cores and threads from the readers. The bound sits in the hasher
 itself, so that no caller can forget it. Slots and waiting places are locked files in one folder of the site: a lock
-falls with its process, however that ends.
+ends with its process, however that ends.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""What stands before every view: who is signed in, which second factor is owed, whether sign-in is refused for a while.
+"""Checks before every view: who is signed in, which second factor is owed, whether sign-in is refused for a while.
 
 A page leads somebody whose session is over to the sign-in; an address that scripts ask answers 401, since a script
 that followed a redirect would take the sign-in page for its answer. Addresses that answer scripts carry a mark,

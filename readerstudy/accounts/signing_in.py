@@ -1,4 +1,4 @@
-"""The one way in: a password begins a session at once, or is held until the second factor has come too.
+"""The one sign-in: a password starts a session at once, or is held until the second factor is given too.
 
 A session's standing says how far it has come: whether it owes a second factor, or its person must set one up first.
 Who signs in and out goes into the site's audit chain; what was typed never does.

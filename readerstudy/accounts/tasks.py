@@ -1,4 +1,5 @@
-"""What the worker of the queue `quick` does for accounts: mails are sent there, so that none tells by its time."""
+"""What the worker of the queue `quick` does for accounts: it sends mails, so that response times reveal nothing.
+"""
 
 import logging
 from smtplib import SMTPException

@@ -1,4 +1,4 @@
-"""Whether anchor and database tell the same: what one knows and the other does not, each way."""
+"""Whether anchor and database agree: what one has and the other lacks, each way."""
 
 import hmac
 from collections import defaultdict

@@ -1,11 +1,11 @@
 """The anchor: a file outside the database that repeats the head of every chain, two lines for each event.
 
-Anyone who can write the database alone can cut the end of a chain; the anchor still knows what was there.
+Anyone who can write only the database can cut the end of a chain; the anchor still knows what was there.
 
-A line `begun` is written before the commit and a line without a state after it. So an event that has only the first
-was cut short by a crash, or taken back; an event of the database that claims this anchor and has neither is missing
-from the file, which is then an older copy or was cut. The line of an epoch says which anchor the file is: a file
-without one is none, and no event ever makes a file by itself.
+A line `begun` is written before the commit and a line without a state after it. So an event that has only the first was
+cut short by a crash, or taken back; an event of the database that claims this anchor and has neither is missing from
+the file, which is then an older copy or was cut. The line of an epoch says which anchor the file is: a file without one
+is no anchor, and no event ever creates the file.
 """
 
 import errno

@@ -1,8 +1,8 @@
 """Epochs of the audit trail: the events from which an anchor counts, each with its reason and what was before.
 
-An anchor is begun once, by `setup`. That it is begun again (a restore, a lost disk, another host) is an event of the
-site's chain, signed like every other, with the heads of all chains at that time and the events that are given up: from
-then on the trail can be green again, and says for ever why.
+An anchor is begun once, by `setup`. Beginning it again (a restore, a lost disk, another host) is an event of the site's
+chain, signed like every other, with the heads of all chains at that time and the events that are given up: from then on
+the trail can pass again, and always says why.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Decode an untrusted image in a child process that can do no harm: the way in for the rest of the site.
+"""Decode an untrusted image in a child process that can do no harm: used by the rest of the site.
 
 Each file gets its own fresh interpreter with an empty environment, bounded memory, computing time and clock
 time, no right to write files and none to open further ones. The reply is checked like any other untrusted

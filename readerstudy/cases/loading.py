@@ -1,4 +1,4 @@
-"""Tell the admin's page how a load of cases goes: images decoded, time left, and which were refused and why."""
+"""Tell the admin's page how loading is going: images decoded, time left, and which were refused and why."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -1,9 +1,9 @@
 """Read cases and frames, and answer with a frame that is masked again each time.
 
-An image that is shown again is other bytes, at the same length. The bytes pass through this process, never from a
-file or a store to a browser: a proxy that sends a file sends the same bytes for the same image, and with them tells
-which cases are hidden repeats. Nothing else of the file shows (name, time of change, ETag). What stays the same is
-told in docs/blinding.md: the pixels, once they are decoded.
+An image shown again has different bytes of the same length. The bytes pass through this process, never from a file or a
+store to a browser: a proxy that sends a file sends the same bytes for the same image, and so reveals which cases are
+hidden repeats. Nothing else of the file shows (name, time of change, ETag). What stays the same is in docs/blinding.md:
+the pixels, once decoded.
 """
 
 import io

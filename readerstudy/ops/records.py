@@ -1,6 +1,6 @@
 """What superusers may look at in Django's admin: records without a single answer, time, case or secret.
 
-It stands behind the site's own sign-in and has no sign-in of its own.
+It is behind the site's own sign-in and has no sign-in of its own.
 
 Every page is read-only: services own every write, so that each is checked and audited. What is not listed here is
 left out; tests/ops/test_admin.py gives the reason for each table.

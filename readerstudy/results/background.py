@@ -1,6 +1,6 @@
-"""What a report says about a study beside its results: protocol, readers, history, digests, answers that nobody tests.
+"""What a report says about a study beside its results: protocol, readers, history, digests, untested answers.
 
-Those answers are told by group of cases: counts, and five numbers for a number.
+Those answers are given by group of cases: counts, and for numbers a five-number summary.
 """
 
 import tomllib

@@ -1,7 +1,7 @@
 """The cases of an unblinded study, one by one: what each was, and what every reader answered and marked.
 
-Which group a case was in can be seen here beside its picture. So this stays shut while another study that is not
-unblinded has the same pixels, whatever case set or sweep they came to it by.
+This shows the group of a case beside its picture. So it stays shut while another study that is not unblinded has the
+same pixels, whatever case set or sweep they are from.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The case browser of an unblinded study: the list of its cases, and each case with all that was said of it."""
+"""The case browser of an unblinded study: the list of its cases, and each case with all that readers said of it."""
 
 from collections.abc import Callable
 from functools import wraps

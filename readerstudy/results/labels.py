@@ -1,8 +1,8 @@
 """From a study's answers back to labels: how many readers endorsed each label that they saw, and what they added.
 
-A label that a reader ticked as wrong is 0; one that they added is 1; of anyone who agrees fully, or who ticked or added
-something else, a label that was shown is 1. Everything else is missing: classes that were not shown, and a reader who
-does not agree but says not why. Counts and shares tell how many readers think so, not how probable it is.
+A label that a reader ticked as wrong is 0; one that they added is 1; a label that was shown is 1 for anyone who agrees
+fully, or who ticked or added something else. Everything else is missing: classes that were not shown, and a reader who
+disagrees without saying why. Counts and shares tell how many readers think so, not how probable it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """The frames of an opened study: the only join of ratings and arms, written from plain values.
 
-A column of a table beside ratings.csv stands once in tables.toml, with its meaning; where its value is from stands
-here. Files and data dictionary follow.
+A column of a table beside ratings.csv is defined once in tables.toml, with its meaning; its value is computed here.
+Files and data dictionary follow.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A copy of the database that holds still, so that a long read stops nobody from saving."""
+"""A fixed copy of the database, so that a long read keeps nobody from saving."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

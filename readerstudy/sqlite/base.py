@@ -1,8 +1,8 @@
 """Transactions take their turn at a lock beside the database before they ask SQLite for its write lock.
 
-SQLite asks for a lock that is taken after 1, 2, 5, 10 ... up to every 100 ms. Where many write a little each, the lock
-is then free most of the time and yet nobody takes it: saves of 200 readers waited for seconds (docs/scaling.md).
-Anyone who writes without this lock, as another program may, is waited for in SQLite's own way.
+SQLite retries a taken lock after 1, 2, 5, 10 ... up to every 100 ms. Where many write a little each, the lock is then
+free most of the time and yet nobody takes it: saves of 200 readers waited for seconds (docs/scaling.md). Anyone who
+writes without this lock, as another program may, is waited for in SQLite's own way.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""What commands on studies share: the operator, on the server, names a study by its short name, a person by address."""
+"""Shared by commands on studies: the operator, on the server, names a study by its short name, a person by address."""
 
 from typing import Any
 

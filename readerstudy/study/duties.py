@@ -2,7 +2,7 @@
 
 An admin is eligible if nobody else can have had access to the account and the role. A link to an account, a role or a
 new password can be read by its sender, by anyone who reads the site's mail or its console, and by anyone who passed it
-on; so an admin behind such a link may be the other admin once more. The operator, who knows people from outside the
+on; so an admin behind such a link may be the other admin in disguise. The operator, who knows people from outside the
 site, gives or confirms the role on the server (`give_role`), before the lock. Later events only take away.
 
 All of it is read from the audit trail, in the order in which events were written: clocks have no part in it.

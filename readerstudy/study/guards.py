@@ -1,8 +1,8 @@
 """What the database itself refuses once a study is locked, as SQL for SQLite and PostgreSQL.
 
-The services refuse the same first, with better words. These triggers stand against raw SQL and against code that
-forgets. `migrate` takes them away before it begins, for it may have to rebuild these tables, and installs them at its
-end; so does `flush`.
+The services refuse the same first, with better words. These triggers guard against raw SQL and code that forgets.
+`migrate` takes them away before it begins, for it may have to rebuild these tables, and installs them at its end; so
+does `flush`.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Retrain without exemplars, with them weighing twice, or with better labels, against the same on random sets."""
+"""Retrain without exemplars, with them weighted double, or with better labels, against the same on random sets."""
 
 from typing import Any
 

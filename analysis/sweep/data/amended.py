@@ -1,7 +1,7 @@
 """Change the training split image by image: weights of the loss, 0 leaving an image out, and other labels.
 
-What the arms of a retraining experiment are made of. An epoch has as many steps as without: where images are left out,
-others come again in its place, so that no arm learns longer than another. Weights are scaled to a mean of 1 over the
+The arms of a retraining experiment are made of this. An epoch has as many steps as without: images left out are
+replaced by repeats of others, so that no arm learns longer than another. Weights are scaled to a mean of 1 over the
 images that are left, so that none learns faster.
 """
 

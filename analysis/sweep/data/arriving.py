@@ -1,4 +1,4 @@
-"""Decoded images handed from the thread that decodes to one that works on them meanwhile."""
+"""Hand decoded images from the decoding thread to one that works on them meanwhile."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,13 +1,13 @@
 """Each image decoded once: a memory-mapped file of squares, shared by all units of a host.
 
-The cache is named after the file list (names, sizes, times of change) and the preprocessing. It is built in
-parallel under a lock, written under another name and renamed, so it is whole or absent; a build that was
-stopped goes on where it ended. At 256 pixels an image takes 65,536 bytes, in colour three times that.
+The cache is named after the file list (names, sizes, times of change) and the preprocessing. It is built in parallel
+under a lock, written under another name and renamed, so it is whole or absent; a build that was stopped is resumed. At
+256 pixels an image takes 65,536 bytes, in colour three times that.
 
 While it is built, `KEY.u8.part` has its full size from the start; each row is written in its place. `KEY.u8.rows` gets
 one line per row afterwards: the row, the SHA-256 of the source file, whether it held colour, the digest of its stored
-values, and the SHA-256 of the row's pixels. After a stop a row counts only if its pixels have that digest, so that
-nothing torn is believed.
+values, and the SHA-256 of the row's pixels. After a stop a row counts only if its pixels have that digest, so that no
+torn row is used.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""All that is read of a data set for a run or an import, checked, with its digests and its notes.
+"""Everything that is read of a data set for a run or an import, checked, with its digests and its notes.
 
 Experts' labels are a second file for some of the images: what they said, finding by finding. A finding may be about
 several classes (nodule or mass), and a class about none: it is unknown to the experts, not negative. What comes is kept

@@ -1,7 +1,7 @@
 """One split of a data set: its labels from the published files, and where the images lie.
 
-`analysis.sweep.layouts` knows how label files are published; here are what all of them share: which rows are of a
-split, what uncertain and blank labels become, and that each image comes once.
+`analysis.sweep.layouts` knows how label files are published; this is what all of them share: which rows are of a split,
+what uncertain and blank labels become, and that each image comes once.
 """
 
 from collections import Counter, defaultdict

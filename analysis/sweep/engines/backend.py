@@ -1,4 +1,4 @@
-"""What every engine offers, how a network comes into it, and the plainest one: torch on a CPU as it is."""
+"""What every engine offers, how a network is loaded into it, and the plainest one: torch on a CPU as it is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,4 @@
-"""Published data sets, by the layout of their label files. Every file of this folder that registers one is found by
-itself.
+"""Published data sets, by the layout of their label files. Every file here that registers one is found automatically.
 
 To add one: a new file here with `register(Layout(...))`; where images, views or labels are written in a way of their
 own, a function for it. docs: CONTRIBUTING.md.

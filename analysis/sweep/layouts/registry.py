@@ -2,7 +2,7 @@
 
 A layout turns a label file into one table: a column of image names, one column per class, and what the file says of
 views, patients and studies. The rest (policies for uncertain and blank labels, splits, repeated rows, files of images)
-is the same for all and lies in `analysis.sweep.data.splits`.
+is the same for all and is in `analysis.sweep.data.splits`.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Ways to compress a network, by name. Every file of this folder that registers a method is found by itself.
+"""Ways to compress a network, by name. Every file here that registers one is found automatically.
 
 To add one that removes weights: a new file here, with a function from the layers' weights and a seed to keys
 (smaller goes first), and `register(MaskMethod(...))`. Counts, ties, devices and resuming come with it. To add

@@ -1,4 +1,4 @@
-"""Structured pruning: in each layer the output channels of the smallest L2 norm go, whole.
+"""Structured pruning: remove whole output channels, in each layer those of smallest L2 norm.
 
 As torch's `ln_structured(n=2, dim=0)`: exactly round(k * channels) of them, biases and batch norms stay. The
 head (the last layer) keeps all its rows, since each is the score of a class.

@@ -1,4 +1,4 @@
-"""The smallest magnitudes go: of the whole network, as published, or the same share of each layer."""
+"""Remove the smallest magnitudes: of the whole network, as published, or the same share of each layer."""
 
 from collections.abc import Sequence
 

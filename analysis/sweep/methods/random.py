@@ -1,4 +1,4 @@
-"""Weights go at random over the whole network: what pruning does apart from its choice."""
+"""Remove weights at random over the whole network: what pruning does apart from its choice."""
 
 from collections.abc import Sequence
 

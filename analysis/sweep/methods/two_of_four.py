@@ -1,4 +1,4 @@
-"""2:4 sparsity: of each four neighbouring weights the two of smallest magnitude go, as sparse tensor cores want it.
+"""2:4 sparsity: remove the two smallest magnitudes of each four neighbouring weights, as sparse tensor cores need.
 
 Mishra et al. 2021, "Accelerating Sparse Deep Neural Networks" (arXiv 2104.08378), section 3 and 4: neighbours lie along
 the input channels, for each place of a convolution's window. A layer whose input channels are no multiple of four stays

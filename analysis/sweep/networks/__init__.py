@@ -1,1 +1,1 @@
-"""Architectures, checkpoints and where an ensemble lies."""
+"""Architectures, checkpoints and where an ensemble is stored."""

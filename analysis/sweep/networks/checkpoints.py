@@ -1,7 +1,7 @@
 """Read and check the checkpoints of an ensemble.
 
-Read is a state dict in a .pt, .ckpt or .safetensors file: alone, under the key `weights` as PruneCXR writes it, or
-under whatever keys other tools use. Files are opened so that they cannot run code. `analysis.sweep.networks.layout`
+A checkpoint is a state dict in a .pt, .ckpt or .safetensors file: alone, under the key `weights` as PruneCXR writes it,
+or under whatever keys other tools use. Files are opened so that they cannot run code. `analysis.sweep.networks.layout`
 finds them, `analysis.sweep.networks.naming` knows how frameworks change the names.
 """
 

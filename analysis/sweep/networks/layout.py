@@ -1,8 +1,7 @@
-"""Where the checkpoints of an ensemble lie. Imports no torch.
+"""Find the checkpoints of an ensemble. Imports no torch.
 
-Found are the PruneCXR layout, `{dataset}_{architecture}_{loss}_lr-*_bs-*[_seed-S]/chkpt.pt` (seed 0 has no
-suffix; the published loss is written `ce`; two GPUs put `x2` after the batch size), a pattern, or files that
-are named.
+By the PruneCXR layout, `{dataset}_{architecture}_{loss}_lr-*_bs-*[_seed-S]/chkpt.pt` (seed 0 has no suffix; the
+published loss is written `ce`; two GPUs put `x2` after the batch size), by a pattern, or by file names.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Names of weights as training frameworks store them, brought to the names of an architecture.
 
 DataParallel puts `module.` before each name and torch.compile `_orig_mod.`, also inside; Lightning and own wrappers put
-one or more parts of their own. What stands before all names of the network is taken off, whatever it is, where that
-leaves exactly one whole network.
+one or more parts of their own. Any prefix shared by all names of the network is removed where that leaves exactly one
+whole network.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Where everything of a run lies. The only place that knows these names; imports no torch."""
+"""Where the files of a run are. The only place that knows these names; imports no torch."""
 
 import io
 from pathlib import Path

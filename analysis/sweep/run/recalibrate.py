@@ -1,9 +1,9 @@
 """Recompute batch-norm statistics for the weights that pruning has left.
 
-A pruned network meets other values inside than those that its running means and variances were taken of, and can give
-nearly the same answer for every image for that reason alone. The statistics are a cumulative average over batches of
-the network's own training images with the test-time transform, as torch computes it with `momentum=None` (Izmailov et
-al. 2018, arXiv 1803.05407, section 3, for averaged weights); no weight changes.
+Activations of a pruned network differ from those behind its running means and variances; for that reason alone it can
+give nearly the same answer for every image. The statistics are a cumulative average over batches of the network's own
+training images with the test-time transform, as torch computes it with `momentum=None` (Izmailov et al. 2018, arXiv
+1803.05407, section 3, for averaged weights); no weight changes.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""One network in training: an epoch at a time, with all that is needed to go on after a stop.
+"""One network in training: an epoch at a time, with all that is needed to resume.
 
 Order, labels and augmentation of an epoch are drawn before it and lie on the device; losses are added up there and read
 once at its end. So no step waits for the device, and on a GPU a step over a whole batch is recorded once and replayed.

@@ -1,7 +1,7 @@
 """Copy a running site: the database at one instant, then every file of its folder, each with a digest.
 
-Files are written once under a final name, so copying them after the database gives a whole. The secrets stay out: the
-key of the audit trail must not lie beside the trail, and a sealed key not beside the answers.
+Files are written once under a final name, so copying them after the database gives a whole site. The secrets stay out:
+the key of the audit trail must not lie beside the trail, and a sealed key not beside the answers.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Where the ledger's rows say that files lie: what of that is outside the site, and what moves with a restored one."""
+"""Where the ledger's rows say that files are: which are outside the site, and which move with a restored one."""
 
 import json
 from collections.abc import Mapping

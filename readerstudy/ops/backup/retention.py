@@ -1,8 +1,7 @@
 """Delete a draft or an archived study for good: rows, frames, audit chain. A tombstone stays in the site's own chain.
 
-Every table of a study carries the study's key, so the tables are found by that, and a new one cannot be
-forgotten. What the database refuses to delete while a study lives (triggers) is let go for this one
-transaction only.
+Every table of a study carries the study's key, so the tables are found by that, and a new one cannot be forgotten. What
+the database refuses to delete while a study lives (triggers) is allowed for this one transaction only.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""System checks for what goes wrong when a site is deployed: here what is looked at, in messages.toml what is said.
+"""System checks for what goes wrong when a site is deployed: what is checked is here, what is said in messages.toml.
 
 `manage.py check --deploy --database default` runs all of them, every other command the ones that are cheap and
 always right.

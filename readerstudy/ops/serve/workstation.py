@@ -1,4 +1,4 @@
-"""The page that measures a workstation: any room can be checked with the viewer that reads, on synthetic images."""
+"""The page that measures a workstation: any room can be checked with the reading viewer, on synthetic images."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Pages of a study's case sets, for its admin: the terms of use, and the look at each image for names before the lock.
+"""Pages of a study's case sets, for its admin: the terms of use, and the check of each image for names before the lock.
 
 Images come one at a time and in random order.
 """

@@ -1,7 +1,7 @@
-"""What a study compares, and by which analysis: as its cases decide, proposed in words, checked before the lock.
+"""What a study compares, and by which analysis: decided by its cases, proposed in words, checked before the lock.
 
 All of it follows from the sizes of matched sets and from what the handover attests of them as a whole; nothing here is
-of one case.
+about one case.
 """
 
 from collections import Counter

@@ -1,8 +1,7 @@
 """The locked protocol: one canonical file that says everything a study has committed itself to.
 
-Its SHA-256 can be published before reading (preregistration). Of the sealed half it holds only the
-digest, of every secret seed only a commitment. Where the audit chains stood is in it too: published, it holds
-them fast from outside.
+Its SHA-256 can be published before reading (preregistration). Of the sealed half it holds only the digest, of every
+secret seed only a commitment. It has the heads of the audit chains too: once published, they are fixed from outside.
 """
 
 import hashlib

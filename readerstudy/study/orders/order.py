@@ -9,8 +9,8 @@ on any machine.
 
 Before, once per study, cases are dealt to the planned readers (allotment, algorithm 1): all, own ones, or a block of
 readers' with anchors. Whole separation groups are dealt, kind by kind, where a kind is the blocks that a group's
-members stand in. So readers get equally many groups of each kind, within one, and members of a group are read by the
-same readers. Nothing here touches the database.
+members are in. So readers get equally many groups of each kind, within one, and members of a group are read by the same
+readers. Nothing here touches the database.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Ask people into a study by a link that is bound to their address, holds once and expires."""
+"""Invite people to a study by a link that is bound to their address, works once and expires."""
 
 import csv
 import hashlib

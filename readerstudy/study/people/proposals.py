@@ -1,4 +1,4 @@
-"""What an unblinded admin cannot do alone: they propose it, an admin who is blinded does it or declines."""
+"""What an unblinded admin cannot do alone: they propose it, a blinded admin does it or declines."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
 """The page of a study's people, for its admin: readers and how far they are, roles, invitations.
 
-And the page behind an invitation's link: make an account, or take it up with the one there is.
+And the page behind an invitation's link: accept it with a new account or an existing one.
 """
 
 from collections.abc import Callable

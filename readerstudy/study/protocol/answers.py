@@ -1,4 +1,4 @@
-"""Check a sheet of answers against the questions: nothing blank, nothing that was not on offer."""
+"""Check a sheet of answers against the questions: nothing blank, nothing that was not offered."""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence

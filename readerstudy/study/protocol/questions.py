@@ -1,7 +1,7 @@
 """What a question can be, and what a protocol must say about it. Pure values.
 
-Most rules tie fields to each other and have words of their own; a library of schemas would take over the types and
-ranges alone, some fifty lines, and its errors would have to be put into words again.
+Most rules tie fields to each other and have messages of their own; a schema library would take over only types and
+ranges, some fifty lines, and its errors would have to be reworded.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""What the reading page is told: its whole state in one form, also for the preview, which stores nothing."""
+"""What the reading page receives: its whole state in one form, also for the preview, which stores nothing."""
 
 from typing import Any
 from uuid import UUID
