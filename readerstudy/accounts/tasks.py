@@ -1,5 +1,4 @@
-"""What the worker of the queue `quick` does for accounts: it sends mails, so that response times reveal nothing.
-"""
+"""What the worker of the queue `quick` does for accounts: it sends mails, so that response times reveal nothing."""
 
 import logging
 from smtplib import SMTPException
