@@ -1,4 +1,4 @@
-"""What the wheel asks for is what requirements.txt names: versions stand once."""
+"""What the wheel asks for is what requirements.txt names: versions are given once."""
 
 import re
 from pathlib import Path

@@ -110,7 +110,7 @@ def _wanted(column: Column) -> str:
 class Table:
     """A named table; `key` lists the columns that together are unique.
 
-    `named` lists the columns that name readers, cases and the like, `paths` those that name images: their cells are
+    `named` lists the columns that name readers, cases and so on, `paths` those that name images: their cells are
     compared by the rules of `analysis.identity`.
     """
 

@@ -19,7 +19,7 @@ _BREAKS = re.compile(r"([;\t\r\n])")
 """Where a spreadsheet that was set up for another list separator cuts a cell of ours in two."""
 
 _BEFORE = (re.compile(r"[\s']*"), re.compile(r"[\s'\"]*"))
-"""What may stand before a formula without hiding it: at the beginning of a cell, and after a break."""
+"""What may precede a formula without hiding it: at the beginning of a cell, and after a break."""
 
 _QUOTED = re.compile(r'[",\r\n]')
 """What a cell is quoted for; the csv module leaves a lone carriage return bare, which ends the row for its readers."""

@@ -27,7 +27,7 @@ class ReleaseError(Exception):
 
 
 def cut(changelog: str, version: str, date: str) -> str:
-    """Return the changelog with what stands under Unreleased under a version and its date."""
+    """Return the changelog with the entries under Unreleased under a version and its date."""
     head, found, rest = changelog.partition(UNRELEASED)
     if not found:
         raise ReleaseError(f"expected the line {UNRELEASED.strip()!r} in CHANGELOG.md, got none: add it")

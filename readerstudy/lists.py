@@ -45,7 +45,7 @@ def listed(context: Context, rows: QuerySet[Any], *, search: str, order: str, pr
 
     Parameters
     ----------
-    search: columns in which each word of the search may stand.
+    search: columns in which each word of the search is looked for.
     order: columns by which the list can be ordered; the first is the usual one.
     prefix: of what the address says, where a page has several lists.
     """

@@ -67,7 +67,7 @@ def _stock_of_module(
 def undone() -> Iterator[None]:
     """Take back at the end whatever the block did to the database."""
     outer = transaction.atomic()
-    outer._from_testcase = True  # as Django's TestCase does: durable blocks may stand inside
+    outer._from_testcase = True  # as Django's TestCase does: durable blocks are allowed inside
     outer.__enter__()
     try:
         yield

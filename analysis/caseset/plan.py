@@ -91,7 +91,7 @@ MINIMUM_BLOCK = 8
 
 
 FAMILIES = 2
-"""Fewest families of blocks: with two, blocks of the one can stand between those of the other."""
+"""Fewest families of blocks: with two, blocks of the one can be placed between those of the other."""
 
 
 def assign_blocks(
@@ -101,7 +101,7 @@ def assign_blocks(
 
     Blocks come in families of as many as the largest group has members. A group's members are in different
     blocks of one family, so that an order of blocks in which no two of a family are neighbours keeps members two
-    blocks apart. Within a family each member goes where fewest cases of its arm stand, so that every block holds
+    blocks apart. Within a family each member goes where fewest cases of its arm are, so that every block holds
     both arms in the family's proportion, within one. A set too small for two families of blocks of
     `MINIMUM_BLOCK` gets blocks of whole groups instead.
 

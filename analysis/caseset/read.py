@@ -29,7 +29,7 @@ LONGEST_REASON = 500
 
 FORMAT = 2
 """Version of a case set that is written: its images are neutral files, which version 0.1.0, the reader of format 1
-alone, would show as bare values without a word."""
+alone, would show as bare values without notice."""
 FORMAT_OF_SEVERAL = 3
 """Version of a case set with several images to a case, which earlier versions would take for cases of one image."""
 READABLE = (1, FORMAT, FORMAT_OF_SEVERAL)

@@ -62,7 +62,7 @@ MAXIMUM_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class Anew:
+class Reencoded:
     """A re-encoded image (`data`), and of its source: format, depth, size in pixels, coding, bytes, SHA-256.
 
     burned_in: see `analysis.picture.Presentation`.
@@ -79,7 +79,7 @@ class Anew:
     burned_in: bool
 
 
-def write_anew(path: Path, *, colour: bool = False) -> Anew:
+def reencode(path: Path, *, colour: bool = False) -> Reencoded:
     """Decode an image file and write its stored values in the neutral format (`analysis.picture.neutral`).
 
     `colour`: write red, green and blue (`analysis.picture.colour`) instead.
@@ -102,7 +102,7 @@ def write_anew(path: Path, *, colour: bool = False) -> Anew:
             f"{path}: expected at most {MAXIMUM_BYTES} bytes after re-encoding, got {len(made)}"
         )
     rows, columns = picture.stored.shape[:2]
-    return Anew(
+    return Reencoded(
         data=made, format=picture.source, rows=rows, columns=columns, bits=picture.bits,
         encoding=_encoding(data, picture), source_bytes=len(data), source_sha256=sha256_bytes(data),
         burned_in=picture.burned_in,

@@ -25,7 +25,7 @@ from analysis.caseset.read import (
     report_path,
 )
 from analysis.caseset.roles import named
-from analysis.caseset.sources import write_anew
+from analysis.caseset.sources import reencode
 from analysis.caseset.verify import verify_case_set
 from analysis.durable import sha256_bytes, sync, whole_folder
 from analysis.endpoints import GROUPS, Groups
@@ -221,7 +221,7 @@ def _write_images(
             path = images.get(source)
             if path is None:
                 raise CaseSetError(f"expected an image file for {source!r}, got none")
-            made = write_anew(path, colour=bool(colour))
+            made = reencode(path, colour=bool(colour))
             first = first or (made.format, path)
             if made.format != first[0]:
                 raise CaseSetError(

@@ -18,7 +18,7 @@ WIDEST = (0.05, 40.0)
 
 
 def draw_representation(representation: pd.DataFrame, *, theme: look.ThemeName = "light") -> Figure:
-    """Draw how much more often each class, and each number of diseases, stands among exemplars.
+    """Draw how much more often each class, and each number of diseases, is among exemplars.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ ALL = 100.0
 
 
 def clustered(pairs: pd.DataFrame, value: str) -> tuple[list[str], np.ndarray]:
-    """Order classes so that those forgotten alike stand together.
+    """Order classes so that those forgotten alike are neighbours.
 
     Average linkage, leaves ordered so that neighbours are as near as can be (Bar-Joseph et al. 2001).
 

@@ -41,7 +41,7 @@ def draw_flow(flow: Flow, *, theme: ThemeName = "light") -> Figure:
     ]
     rows = [max(_height(both[0][k]), _height(both[1][k])) for k in range(4)]
     rows[3] = max(rows[3], _height(left[3]))
-    # A reader's box is as high as its text; what was lost there stands between it and the next row.
+    # A reader's box is as high as its text; what was lost there is between it and the next row.
     needs = [_height(left[k]) + (_height(side[k]) + 0.1 if side[k] else GAP) for k in range(3)]
     steps = [max(row + GAP, need) for row, need in zip(rows, needs, strict=False)]
     top = _height(_wrap(flow.head, 3)) + 0.34

@@ -52,7 +52,7 @@ def reader_study_figures(
 
 
 ROW, CLOSE, MANY = 0.23, 0.155, 12
-"""Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
+"""Height of a row in inches; with more rows than `MANY` they are closer, so that all fits a page."""
 
 
 def draw_forest(

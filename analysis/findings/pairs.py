@@ -252,7 +252,7 @@ def _centred(table: Floats, method: str) -> Floats | None:
 
 
 def _product(a: Floats, b: Floats) -> float:
-    # Each pair stands twice in a symmetric table.
+    # Each pair is twice in a symmetric table.
     return float(np.vdot(a, b)) / 2
 
 

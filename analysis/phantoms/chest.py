@@ -63,7 +63,7 @@ class Chest:
         return stream(self.seed, *names)
 
     def hilum(self, side: int) -> tuple[float, float]:
-        """Return the centre of a hilum (side -1: the patient's right) in mm; the left one stands higher."""
+        """Return the centre of a hilum (side -1: the patient's right) in mm; the left one is higher."""
         return side * 40 * self.a["middle"], self.a["apex"] + 111 - 4 * side
 
     def knob(self) -> tuple[float, float]:

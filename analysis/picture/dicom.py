@@ -97,7 +97,7 @@ def read_dicom(data: bytes) -> Presentation:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let pydicom read values that break its rules without a word: what is needed is checked here.
+    """Let pydicom read values that break its rules silently: what is needed is checked here.
 
     One thread at a time, for what is said of warnings holds for the whole process.
     """

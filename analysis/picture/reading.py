@@ -37,7 +37,7 @@ def read_raster(data: bytes, source: Format) -> Presentation:
     ImageRefusedError: too many pixels, truncated, corrupt, several frames, transparency, 16-bit colour,
         the colours of print (CMYK), wrong fields in a PNG of the handover.
     """
-    # 16-bit PNG with colour or transparency: Pillow would cut it to 8 bit without a word.
+    # 16-bit PNG with colour or transparency: Pillow would silently cut it to 8 bit.
     if data.startswith(PNG_SIGNATURE) and data[24:25] == b"\x10" and data[25:26] != b"\x00":
         raise ImageRefusedError(Reason.DEPTH)
     try:
@@ -108,7 +108,7 @@ START_BYTES = 132
 _FOREIGN = (
     PNG_SIGNATURE, JPEG_SIGNATURE, b"PK", b"%PDF", b"\x1f\x8b", b"GIF8", b"MZ", b"\x7fELF", b"#!", b"<",
 )  # fmt: skip
-"""What a DICOM preamble must not begin with. (TIFF, which DICOM allows there for slides, may stand.)"""
+"""What a DICOM preamble must not begin with. (TIFF, which DICOM allows there for slides, is accepted.)"""
 
 
 def picture_format(start: bytes) -> Format:

@@ -45,7 +45,7 @@ class Grid:
 
     @classmethod
     def of(cls, caption: str, rows: Iterable[Mapping[str, str]]) -> "Grid":
-        """Return the table of rows whose cells stand under the names of their columns, in one order."""
+        """Return the table of rows whose cells are under the names of their columns, in one order."""
         found = list(rows)
         return cls(caption, tuple(found[0]) if found else (), tuple(tuple(row.values()) for row in found))
 
@@ -95,7 +95,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A report: its title, what must stand above everything (simulated, synthetic), and its sections."""
+    """A report: its title, what must be above everything (simulated, synthetic), and its sections."""
 
     title: str
     sections: tuple[Section, ...]

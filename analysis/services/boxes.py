@@ -26,7 +26,7 @@ def begin(root: Path, actor_id: int, told: Mapping[str, Any]) -> Path:
 
 
 def find(root: Path, token: str, actor_id: int | None) -> tuple[Path, dict[str, Any]] | None:
-    """Return a box and what was told of it; None where this person has none of this token."""
+    """Return a box and its notes; None where this person has none of this token."""
     folder = root / f".{token}"
     if not token.isalnum() or not (folder / TOLD).is_file():
         return None

@@ -108,7 +108,7 @@ def label_noise(
 ) -> LabelNoise:  # fmt: skip
     """Rank the labels of a run, list those taken for wrong, and try the rankings where better labels are known.
 
-    Nothing is told of a test split without better labels.
+    Nothing is said of a test split without better labels.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _TEXT = ("reader", "case", "pair", "batch", "patient")
 _NUMBERS = ("arm", "presentation", "position", "time_s")
 
 MAY_BE_ABSENT = ("pair", "batch", "position", "time_s", "patient")
-"""Columns without which the comparisons still stand; an absent one counts as blank throughout."""
+"""Columns that the comparisons can do without; an absent one counts as blank throughout."""
 
 
 @dataclass(frozen=True)

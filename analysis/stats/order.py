@@ -14,7 +14,7 @@ MEASURES = {"balance": 1, "drift": 2, "drift_of_difference": 3}
 
 
 def order_table(first: pd.DataFrame, plan: Plan) -> list[Row]:
-    """Estimate drift over the order of reading, and whether the arms stand evenly in it.
+    """Estimate drift over the order of reading, and whether the arms are spread evenly over it.
 
     A place runs from 0, a reader's first case, to 1, the last. Each reader has a line of least squares: `drift` is how
     far the answers move from the first case to the last with the arm kept, `drift_of_difference` how far PIE minus

@@ -191,7 +191,7 @@ def difference_row(
         scale="difference",
         equal_weight_estimate=float(u.per_reader.mean()),
     )
-    if endpoint.margin:  # this row decides, so that what readers and loads are worth stands here
+    if endpoint.margin:  # this row decides, so it says what readers and loads are worth
         row = replace(row, effective_readers=u.effective_readers).noted(*grid.warnings())
     row = tested(row, u, grid, None, plan)
     if plan.one_answer:

@@ -65,5 +65,5 @@ def opened(request: HttpRequest, run_id: str) -> Run:
 
 
 def box_of(request: HttpRequest, root: Path, token: str) -> tuple[Path, dict[str, Any]]:
-    """Return the folder that this person fills and what was told of it; 404 where they have none of this token."""
+    """Return the folder that this person fills and its notes; 404 where they have none of this token."""
     return or_404(boxes.find(root, token, request.user.pk))

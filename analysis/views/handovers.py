@@ -163,7 +163,7 @@ def begin(request: HttpRequest, run_id: str) -> HttpResponse:
 
 @page(change=True)
 def handover(request: HttpRequest, token: str) -> HttpResponse:
-    """Show where a handover stands."""
+    """Show how far a handover is."""
     return _page(request, _mine(request, token))
 
 

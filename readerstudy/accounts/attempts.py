@@ -203,7 +203,7 @@ def _name(*what: str) -> str:
 def network_of(request: HttpRequest) -> str:
     """Return the sender's address, of IPv6 the /64 network; "" where there is none, as on a socket of this host.
 
-    Each of the FORWARDED_HOPS proxies in front has added one address to X-Forwarded-For, on the right; what stands
+    Each of the FORWARDED_HOPS proxies in front has added one address to X-Forwarded-For, on the right; what is
     further left is the sender's own word. A header that is shorter did not come through all of them.
     """
     sender = request.META.get("REMOTE_ADDR", "")

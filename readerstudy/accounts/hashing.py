@@ -188,7 +188,7 @@ def has_come_again(name: str) -> bool:
 
 
 def _place_of(name: str) -> tuple[int, int]:
-    """Return where a note stands, and what tells it from another one in the same place."""
+    """Return where a note is, and what tells it from another one in the same place."""
     return int(name[:4], 16) * _MEMORY.size, int(name[4:12], 16)
 
 

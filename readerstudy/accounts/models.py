@@ -100,7 +100,7 @@ class Invitation(models.Model):
 
 
 class OpenSession(AbstractBaseSession):
-    """One session. `person` is None until somebody has signed in; `browser` is told in words, at most 60 letters."""
+    """One session. `person` is None until somebody has signed in; `browser` is given in words, at most 60 letters."""
 
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"

@@ -146,7 +146,7 @@ def identity(path: Path) -> UUID | None:
 
 
 _FIRST: dict[Path, tuple[int, bytes]] = {}
-"""Where the first epoch's line of a file stands, and the line."""
+"""Where the first epoch's line of a file is, and the line."""
 
 
 def _line(text: bytes) -> Line | None:

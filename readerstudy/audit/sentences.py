@@ -74,7 +74,7 @@ def sentence_of(event: Event, names: Names, *, masked: bool = False) -> str:
             return str(own.format_map(told))
         return SENTENCES[event.kind].format_map(told)
     except (KeyError, TypeError, ValueError, AttributeError):
-        # No such kind; or a record of another version lacks a value, and itself stands below the sentence.
+        # No such kind; or a record of another version lacks a value, and is itself shown below the sentence.
         return f"{who} did something {WORDLESS} ({event.kind})."
 
 

@@ -146,7 +146,7 @@ def faults() -> Iterator[Fault]:
 
 
 def heads(study: UUID) -> dict[str, dict[str, Any]]:
-    """Return where a study's chain and the site's stand: number and keyed hash of the last event of each.
+    """Return the heads of a study's chain and the site's: number and keyed hash of the last event of each.
 
     Kept by somebody else (a preregistration, a letter, an export), a head shows later that the chain up to it is the
     one of that day: `head_faults`.

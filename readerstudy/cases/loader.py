@@ -86,7 +86,7 @@ def load_case_set(
     CaseSetError, FrameError: the blind half is not whole (from analysis).
     CaseSetRefusedError: some images cannot be read; it lists all of them.
     AlreadyLoadedError: the study has a case set, and nothing says that it may go.
-    StorageError: another load for this study is running; what is told of that one stays.
+    StorageError: another load for this study is running; what is shown of that one stays.
     """
     replaced = _replaced(study_key, detach is not None)
     known = list(Frame.objects.filter(study=study_key).values_list("storage_name", flat=True))

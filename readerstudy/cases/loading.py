@@ -42,7 +42,7 @@ class LoadingReport:
     """What a running load says about itself."""
 
     def __init__(self, study: UUID, also: Progress) -> None:
-        """Speak for the load of one study; `also` is told of each image too."""
+        """Speak for the load of one study; `also` is called for each image too."""
         self._study, self._also, self._last = study, also, 0.0
 
     def tick(self, done: int, total: int) -> None:

@@ -7,9 +7,9 @@ class ResultsConfig(AppConfig):
     name = "readerstudy.results"
 
     def ready(self) -> None:
-        """Tell the studies when a request to open a key stands."""
-        from readerstudy.results.services import stands
+        """Tell the studies when a request to open a key is open."""
+        from readerstudy.results.services import has_request
         from readerstudy.study.duties import open_requests
 
-        if stands not in open_requests:
-            open_requests.append(stands)
+        if has_request not in open_requests:
+            open_requests.append(has_request)

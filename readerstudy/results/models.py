@@ -30,7 +30,7 @@ class Unblinding(models.Model):
 
 
 class UnblindingRequest(models.Model):
-    """The first step: an admin asks that the key be opened, and why; it stands until it is declined or used."""
+    """The first step: an admin asks that the key be opened, and why; it is open until it is declined or used."""
 
     study = models.OneToOneField(Study, on_delete=models.PROTECT, related_name="+")
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

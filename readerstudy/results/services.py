@@ -147,7 +147,7 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
     UnblindingError: somebody has asked already, or two must open and the person does not count.
     """
     study, _ = stepping(study, "unblind", reason)
-    if stands(study):
+    if has_request(study):
         raise UnblindingError("somebody has already asked; open the key, or decline first")
     refuse_uncounted(study, actor)
     request = UnblindingRequest.objects.create(study=study, asked_by=actor, reason=reason.strip())
@@ -195,7 +195,7 @@ def request_of(study: Study) -> UnblindingRequest | None:
     return UnblindingRequest.objects.select_related("asked_by").filter(study=study).first()
 
 
-def stands(study: Study) -> bool:
+def has_request(study: Study) -> bool:
     """Say whether somebody has asked for a study's key to be opened."""
     return UnblindingRequest.objects.filter(study=study).exists()
 

@@ -36,7 +36,7 @@ GONE = "has no role as study admin here, or may not sign in"
 CAME_BACK = "lost the role after the protocol was locked"
 
 open_requests: list[Callable[[Study], bool]] = []
-"""Apps above this one say here whether a request to open a study's key stands."""
+"""Apps above this one say here whether there is a request to open a study's key."""
 
 
 def locked_row(study: Study, phases: Collection[Phase], refusal: str) -> Study:
@@ -113,9 +113,9 @@ def openers_context(study: Study) -> dict[str, Any]:
     return {"openers": admins, "two": two, "enough": not two or sum(not why for _, why in admins) > 1}
 
 
-def request_stands(study: Study) -> bool:
+def has_request(study: Study) -> bool:
     """Say whether somebody has asked for the key of a closed study to be opened, and nobody has opened or declined."""
-    return study.phase == Phase.CLOSED and any(stands(study) for stands in open_requests)
+    return study.phase == Phase.CLOSED and any(asked(study) for asked in open_requests)
 
 
 def had_unblinded_admin(study: Study) -> bool:
@@ -223,7 +223,7 @@ def refuse_while_asked(study: Study) -> None:
     ------
     StudyError: a request is open.
     """
-    if request_stands(study):
+    if has_request(study):
         raise StudyError(
             "somebody has asked for the key of this study to be opened: until it is open or the request is declined, "
             "nobody gets, loses or is invited to a role in it"

@@ -103,7 +103,7 @@ class ProposedStep(models.TextChoices):
 
 
 class Proposal(OfStudy):
-    """A step that an unblinded admin asks for; it stands until an admin who is blinded takes it or declines.
+    """A step that an unblinded admin asks for; it is open until a blinded admin takes it or declines.
 
     `reader` is the pseudonym of who withdraws or is replaced, `email` the address to invite in their place.
     """

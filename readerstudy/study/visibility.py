@@ -70,7 +70,7 @@ def admin_step(
 ) -> Callable[[Callable[..., str | HttpResponseBase]], View]:
     """Make an address to which a study's admin posts, and which leads on to the study's page `onward`.
 
-    There stands what the view returns, nothing for "", or why a service refused; an answer of the view's own is sent
+    That page shows what the view returns, nothing for "", or why a service refused; an answer of the view's own is sent
     as it is, and `again` answers what was refused with what was typed. What does not exist answers 404.
     """
 

@@ -159,7 +159,7 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || room.phase === "away") return;
   const command = commandOf(event, focusOf(document.activeElement), letters);
   if (room.phase === "paused" && /^(pause|submit)$/.test(command?.name ?? "") && !event.repeat) {
-    // The key that paused goes on as well, and Enter wherever the focus stands.
+    // The key that paused resumes too, and so does Enter wherever the focus is.
     event.preventDefault();
     find(document, "message-go", HTMLButtonElement).click();
     return;

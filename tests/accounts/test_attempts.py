@@ -72,7 +72,7 @@ def test_failures_count_from_the_first_one_for_as_long_as_the_pause(alice: User)
     assert fail(9).status_code == 200
 
 
-def test_a_lock_out_is_one_event_however_often_one_knocks(alice: User) -> None:
+def test_a_lock_out_is_one_event_however_often_one_tries(alice: User) -> None:
     fail(14)
     assert Event.objects.filter(kind="person.locked_out").count() == 1
     assert Event.objects.filter(kind="person.sign_in_failed").count() == 10

@@ -41,7 +41,7 @@ Do one of these:
 
 @dataclass(frozen=True)
 class Source:
-    """A database: its name for people, pip-audit's arguments, and whether no proxy may stand between."""
+    """A database: its name for people, pip-audit's arguments, and whether proxies are left out."""
 
     name: str
     arguments: tuple[str, ...]

@@ -30,7 +30,7 @@ TAMPERINGS = 500
 
 @pytest.fixture
 def events(anchored: Path, chain: list[Event]) -> list[Event]:
-    """The event that began the anchor and ten more, and the anchor as it stands after their commits."""
+    """The event that began the anchor and ten more, and the anchor after their commits."""
     for event in chain:
         anchor.append(anchored, anchor.Line(anchor.SITE, event.sequence, event.digest))
     return [Event.objects.get(sequence=1), *chain]
@@ -249,7 +249,7 @@ def test_an_anchor_that_breaks_after_the_commit_costs_nobody_their_answer(
     anchored.rmdir()
     kept.rename(anchored)
     assert event.anchor is not None
-    assert list(anchor_faults()) == []  # what stands there from before the commit is enough
+    assert list(anchor_faults()) == []  # what is there from before the commit is enough
 
 
 def test_an_anchor_that_cannot_be_written_costs_nobody_their_answer(

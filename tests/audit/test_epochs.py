@@ -305,7 +305,7 @@ def test_an_epoch_says_why_and_makes_it_green(
     assert refused().startswith("site event 7: the anchor has this event")
 
 
-def test_a_lost_anchor_is_begun_anew_only_by_record(
+def test_a_lost_anchor_is_begun_again_only_by_record(
     anchored: Path, happen: Happen, begin: Callable[[], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     happen(2, STUDY)

@@ -74,7 +74,7 @@ def frozen_randomness(seed: str) -> Iterator[None]:
 
 @contextmanager
 def thrown_away() -> Iterator[None]:
-    """Undo everything, and let durable blocks stand inside, as Django's own test cases do."""
+    """Undo everything, and allow durable blocks inside, as Django's own test cases do."""
     block = transaction.atomic()
     block._from_testcase = True
     with block:

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 
 class _Admin:
-    """Stands where a reader would: sign_in_without_form asks for a person only."""
+    """In place of a reader: sign_in_without_form asks for a person only."""
 
     def __init__(self, person: Any) -> None:
         self.person = person

@@ -63,7 +63,7 @@ def test_practice_is_told_apart_and_does_not_count(page: Page, practised: LiveSt
         press(page, "y", "4", "2", "Enter")
         expect(told).to_be_visible()
         expect(told.locator("strong")).to_have_text("left")
-        # The words are about the image that stands there: the next one is not painted early.
+        # The words are about the image that is shown: the next one is not painted early.
         expect(page.locator("#case-title")).to_have_text(f"Practice {number} of 2")
         press(page, "Enter")
     expect(page.get_by_role("dialog", name="Practice is over")).to_be_visible()

@@ -200,7 +200,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _running_sweep() -> None:
-    """Put a sweep of published size into the ledger, as it stands while three workers are at it."""
+    """Put a sweep of published size into the ledger, as it is while three workers are at it."""
     run = Run.objects.create(
         run_id="0c5b7de1a943", name="thirty networks, global_l1", folder="", spec={}, synthetic=True
     )

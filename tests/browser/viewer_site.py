@@ -61,7 +61,7 @@ class ViewerSite:
         self.server.server_close()
 
     def body_of(self, path: str) -> tuple[bytes, str] | None:
-        """Return what stands under a path, and its type."""
+        """Return what is under a path, and its type."""
         if path in self.frames:
             masked = mask_frame(self.frames[path], secrets.token_bytes(MASK_BYTES))
             return masked, "application/octet-stream"

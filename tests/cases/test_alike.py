@@ -62,7 +62,7 @@ def test_a_depth_is_never_taken_away() -> None:
 
 @pytest.mark.django_db
 def test_a_study_tells_one_depth_and_keeps_every_value(tmp_path: Path) -> None:
-    """What is told of a frame cannot tell an 8-bit source from a 12-bit one (leak channels 11, 20, 43)."""
+    """What is shown of a frame cannot tell an 8-bit source from a 12-bit one (leak channels 11, 20, 43)."""
     study = uuid.UUID(int=12)
     deep, flat = greys((9, 14), 12, 1), greys((9, 14), 8, 2)
     files = [dicom(deep, bits=12, PixelSpacing=["0.1", "0.1"]), dicom(flat, bits=8)]

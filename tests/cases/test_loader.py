@@ -207,7 +207,7 @@ def test_lost_frame_is_told_without_a_path(tmp_path: Path) -> None:
     assert str(tmp_path) not in str(caught.value)
 
 
-def test_names_on_disk_are_drawn_anew_each_time(tmp_path: Path) -> None:
+def test_names_on_disk_are_drawn_again_each_time(tmp_path: Path) -> None:
     folder = blind_half(tmp_path / "set", [png(greys(bits=8))])
     other = uuid.UUID(int=13)
     load(folder, tmp_path / "frames")

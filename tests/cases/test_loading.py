@@ -1,4 +1,4 @@
-"""What the admin's page is told of a load: how far, how long, which images were refused and why."""
+"""What the admin's page shows of a load: how far, how long, which images were refused and why."""
 
 import re
 import uuid
@@ -40,7 +40,7 @@ def test_nothing_is_told_before_a_load() -> None:
     assert loading_json(STUDY)["state"] == "none"
 
 
-def test_bad_images_are_told_by_case_and_a_mended_set_then_loads(tmp_path: Path) -> None:
+def test_bad_images_are_listed_by_case_and_a_fixed_set_then_loads(tmp_path: Path) -> None:
     good = dicom(greys())
     folder = blind_half(tmp_path / "set", [good, good[:-40], b"nonsense", good], ending="dcm")
     with pytest.raises(CaseSetRefusedError) as caught:

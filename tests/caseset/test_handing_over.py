@@ -208,7 +208,7 @@ def test_a_day_later_key_and_set_are_gone_and_the_draws_are_not(client: Client, 
     assert "deleted" in client.get(place).content.decode()
 
 
-def test_only_whoever_began_it_sees_it(client: Client, rita: User) -> None:
+def test_only_its_owner_sees_it(client: Client, rita: User) -> None:
     row, place = begun(client)
     drawn(client, place)
     other = person("Otto")

@@ -30,7 +30,7 @@ def zipped(path: Path, data: bytes) -> None:
 
 
 def tarred(path: Path, data: bytes, form: str = "", *, before: int = 0) -> None:
-    """A tar archive in which a file stands behind a folder and as many others."""
+    """A tar archive in which a file comes after a folder and as many others."""
     with tarfile.open(path, f"w:{form}") as archive:  # type: ignore[call-overload]
         folder = tarfile.TarInfo("kept")
         folder.type = tarfile.DIRTYPE

@@ -1,6 +1,6 @@
 """The parts of the documentation that are drawn from the code: tables of columns and keys, the phases.
 
-A drawn part stands between `<!-- drawn: NAME -->` and `<!-- end -->`. `python -m tests.docs.drawn` draws all of
+A drawn part is between `<!-- drawn: NAME -->` and `<!-- end -->`. `python -m tests.docs.drawn` draws all of
 them again; a test compares.
 """
 
@@ -157,7 +157,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
 }
 
 
-def drawn_anew(text: str) -> str:
+def redrawn(text: str) -> str:
     """Return a document with every drawn part as it should be."""
     return PART.sub(lambda part: part[1] + PARTS[part["name"]]() + part[3], text)
 
@@ -174,7 +174,7 @@ if __name__ == "__main__":
     django.setup()
     for path in documents():
         before = path.read_text(encoding="utf-8")
-        after = drawn_anew(before)
+        after = redrawn(before)
         if after != before:
             path.write_text(after, encoding="utf-8")
             print(f"drawn: {path.relative_to(ROOT)}")

@@ -21,8 +21,10 @@ PATTERNS = {
     ),
     "write 'found none' or 'got X'": re.compile(r"expected[^\n.]*, there (?:is|are) none\b|' is none\b"),
     "write 'is in', 'is recorded in' or 'is shown on'": re.compile(
-        r"\bstands? (?:in|on|beside|at) (?!for\b|the way\b)"
+        r"(?<!as it )(?<!as they )\bstands?\b(?![- ](?:for|in for|alone|out|in the way|still|between)\b)", re.IGNORECASE
     ),
+    "write 'reported' or 'given in words'": re.compile(r"\b(?:is|are|was|were) told (?:of|in)\b"),
+    "write 'silently' or 'without notice'": re.compile(r"\bwithout a word\b"),
     "write 'again'": re.compile(r"\banew\b"),
     "write 'anyone who' or name the person": re.compile(r"\bwhoever\b", re.IGNORECASE),
     "write 'page', 'input', 'command' or 'sign-in'": re.compile(r"\bdoors?\b", re.IGNORECASE),
@@ -130,7 +132,7 @@ def test_no_odd_phrase() -> None:
         "expected 3 classes, {} came", "expected a file of the run, none came", "expected a folder, there is none",
         "the reason stands in the audit trail", "the mask is drawn anew", "ask whoever runs the server",
         "the worker's doors", "each worker rings again", "the WAL-reset bug is mended", "every chain holds",
-        "the hand-over", "it exists already", "each stands in one place",
+        "the hand-over", "it exists already", "each stands once", "is told of early", "cut without a word",
     ],
 )  # fmt: skip
 def test_a_planted_phrase_is_found(phrase: str) -> None:

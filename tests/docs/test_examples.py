@@ -27,7 +27,7 @@ from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import read_split
 from analysis.sweep.spec import SPARSITIES, PreprocessSpec
 from analysis.sweep.toml import load_spec
-from tests.docs.drawn import PART, PARTS, ROOT, documents, drawn_anew
+from tests.docs.drawn import PART, PARTS, ROOT, documents, redrawn
 from tests.hostile.neutral import FIELDS, made_up
 
 TEXT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def test_every_table_has_an_example_and_its_columns() -> None:
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
 def test_drawn_parts_are_up_to_date(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert drawn_anew(text) == text, "draw again: python -m tests.docs.drawn"
+    assert redrawn(text) == text, "draw again: python -m tests.docs.drawn"
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ class Sent:
 
 @dataclass
 class Window:
-    """One tab: the token it was loaded with, and the case that it shows; None before it was told of one."""
+    """One tab: the token it was loaded with, and the case that it shows; None before it has one."""
 
     token: str = ""
     case: dict[str, Any] | None = None

@@ -6,7 +6,7 @@ A real server (gunicorn, two processes) serves a study; each reader is a thread 
 sends a request again, under the same key, until it is acknowledged; now and then one is sent twice on purpose.
 Meanwhile the server is killed (kill -9, all of it or one of its processes) at seeded moments and started again.
 At the end every acknowledged key is looked for in the database. The program ends with 1 if an acknowledged
-answer is lost, one stands twice, a row differs from what was sent, or the audit trail does not tell the same.
+answer is lost, one is stored twice, a row differs from what was sent, or the audit trail disagrees.
 
 It runs on the site that the environment names, or on one of its own; on PostgreSQL with DATABASE_URL.
 """

@@ -60,7 +60,7 @@ FAULTS: dict[int, tuple[str, tuple[str, ...]]] = {
     ),
     17: (
         "write-ahead log behind a version gate",
-        ("test_wal_on_mended_releases", "test_rollback_journal_elsewhere"),
+        ("test_wal_on_fixed_releases", "test_rollback_journal_elsewhere"),
     ),
     18: ("network file system", ("test_sqlite_and_broker_on_a_network_file_system_are_refused",)),
     19: (

@@ -53,12 +53,12 @@ def _hurried(seconds: float = 3) -> Iterator[None]:
 
 def _handed_over(data: bytes) -> object:
     from analysis.caseset import CaseSetError
-    from analysis.caseset.sources import write_anew
+    from analysis.caseset.sources import reencode
 
     with tempfile.NamedTemporaryFile() as file, contextlib.suppress(CaseSetError, _SlowError), _hurried():
         file.write(data)
         file.flush()
-        return write_anew(Path(file.name))
+        return reencode(Path(file.name))
 
 
 def _pickle(data: bytes) -> object:

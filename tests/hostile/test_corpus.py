@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.caseset import CaseSetError
-from analysis.caseset.sources import write_anew
+from analysis.caseset.sources import reencode
 from analysis.columns import FrameError
 from analysis.picture.refusals import ImageRefusedError
 from analysis.sweep.data.pixels import read_pixels
@@ -53,12 +53,12 @@ def _pixels(path: Path) -> bytes:
     return read_pixels(path, PreprocessSpec(size=32)).square.tobytes()
 
 
-def _written_anew(path: Path) -> bytes:
-    return write_anew(path).data
+def _rewritten(path: Path) -> bytes:
+    return reencode(path).data
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("reader", "error"), [(_pixels, DataError), (_written_anew, CaseSetError)])
+@pytest.mark.parametrize(("reader", "error"), [(_pixels, DataError), (_rewritten, CaseSetError)])
 def test_no_image_harms_a_sweep_or_the_writer_of_case_sets(
     reader: Callable[[Path], bytes], error: type[Exception], tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ test("a hidden page is hidden, not idle", () => {
   assert.deepEqual(clock.read(), { painted_ms: 0, visible_ms: 0, hidden_ms: 10 * IDLE_AFTER_MS, idle_ms: 0 });
 });
 
-test("a stopped clock stands, and goes on with the same visit when it is resumed", () => {
+test("a stopped clock rests, and goes on with the same visit when it is resumed", () => {
   const { time, clock } = clockAt();
   clock.start({ painted_ms: 5, hidden: false });
   time.now += 3000;

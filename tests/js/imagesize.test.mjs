@@ -9,7 +9,7 @@ test("the side is that of the whole image, whichever edge of the area holds it",
   assert.equal(shownSide({ clientWidth: 400, clientHeight: 1000 }, { rows: 500, columns: 1000 }), 400);
 });
 
-test("only a smaller image is told of, and what follows from it", () => {
+test("only a smaller image is reported, and what follows from it", () => {
   assert.equal(sizeNote(600, { pixels: 600, block: true }), "");
   assert.equal(sizeNote(599, { pixels: 0, block: true }), "");
   assert.equal(sizeNote(10, undefined), "");

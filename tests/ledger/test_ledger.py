@@ -120,7 +120,7 @@ def test_a_unit_tried_in_vain_waits_behind_the_others(run: Run) -> None:
     assert len(set(order)) == 4
 
 
-def test_an_error_that_must_be_mended_first_is_final(run: Run) -> None:
+def test_an_error_that_must_be_fixed_first_is_final(run: Run) -> None:
     claim = take()
     assert ledger.fail(claim, error="no such file", final=True)
     unit = Unit.objects.get(pk=claim.pk)

@@ -79,7 +79,7 @@ def test_the_same_choices_are_the_same_sweep(inputs: Inputs, ensemble: Ensemble)
     assert other.units.count() == 2
 
 
-def test_input_that_must_be_mended_fails_the_preparation_at_once(inputs: Inputs, ensemble: Ensemble) -> None:
+def test_input_that_must_be_fixed_fails_the_preparation_at_once(inputs: Inputs, ensemble: Ensemble) -> None:
     run = sweep(ensemble)
     checkpoint = next((inputs.root / "trained_models").glob("*seed-1*/chkpt.pt"))
     content = checkpoint.read_bytes()

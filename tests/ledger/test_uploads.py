@@ -163,7 +163,7 @@ def test_what_arrived_stays_as_it_came(client: Client, rita: User) -> None:
     assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_only_whoever_began_it_reaches_it(client: Client, rita: User) -> None:
+def test_only_its_owner_reaches_it(client: Client, rita: User) -> None:
     address = begun(client, {"a.png": b"first"})
     other = person("Olga")
     grant_researcher(user=other, actor=None)

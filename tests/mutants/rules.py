@@ -55,7 +55,7 @@ RULES = (
     Rule(
         "stages", f"{STUDY}/reading/stages.py", ("visit_of", "_pending", "display_checked", "_break_until", "due_at"),
         ("tests/study/test_visits.py", *BETWEEN, WITHDRAWN,
-         "tests/study/test_terms.py::test_whoever_has_read_everything_is_not_asked_any_more"),
+         "tests/study/test_terms.py::test_a_reader_who_has_finished_is_not_asked_any_more"),
     ),
     Rule(
         "practice", f"{STUDY}/reading/visits.py", ("save_practice",),
@@ -110,7 +110,7 @@ RULES = (
          "tests/study/test_unblinded.py::test_the_access_log_alone_unblinds",
          "tests/study/test_unblinded.py::test_marked_in_the_protocol_file_on_the_page_and_in_the_report",
          "tests/results/test_openers.py",
-         f"{BROWSING}::test_whoever_could_look_at_the_groups_does_not_read_the_same_pixels",
+         f"{BROWSING}::test_a_person_who_could_see_the_groups_does_not_read_the_same_pixels",
          f"{BROWSING}::test_images_whose_groups_a_reader_could_see_do_not_take_the_place_of_others",
          f"{TWO}::test_the_other_is_taken_out_and_comes_back",
          f"{TWO}::test_a_late_admin_is_no_second[by command]",

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 LEFT_OUT = {
     "accounts.Attempts": "keyed hashes and counts that end within minutes; nobody can read anything in them",
-    "accounts.OpenSession": "its key is the secret of a session, and would stand in the address",
+    "accounts.OpenSession": "its key is the secret of a session, and would be in the address",
     "audit.Event of a study": "its own page masks what was read until the key is open",
     "cases.Case": "a case key is for its readers",
     "cases.Frame": "as cases.Case",

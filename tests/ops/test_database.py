@@ -14,7 +14,7 @@ from tests.servers.site import Site
 
 
 @pytest.mark.parametrize("version", [(3, 51, 3), (3, 52, 0), (3, 50, 7), (3, 44, 6), (3, 44, 9)])
-def test_wal_on_mended_releases(version: tuple[int, int, int]) -> None:
+def test_wal_on_fixed_releases(version: tuple[int, int, int]) -> None:
     assert journal_mode(version).journal == "WAL"
 
 

@@ -84,7 +84,7 @@ def test_another_set_takes_the_place_of_the_first_with_all_that_hung_on_it(
     assert Event.objects.filter(study=study.key, kind="study.orders_drawn").count() == 1
 
 
-def test_whoever_looked_at_the_old_images_still_cannot_read(
+def test_anyone_who_saw_the_old_images_still_cannot_read(
     stock: Stock, study: Study, sets: list[CaseSet]
 ) -> None:
     case = Case.objects.filter(study=study.key).first()

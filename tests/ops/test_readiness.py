@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def _looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_found", (float("-inf"), False))
 
 

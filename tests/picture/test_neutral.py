@@ -51,7 +51,7 @@ def assert_same(one: Presentation, other: Presentation) -> None:
 
 
 def parts(data: bytes) -> dict[bytes, bytes]:
-    """Return the chunks of a PNG by name, each of which stands once."""
+    """Return the chunks of a PNG by name, each of which comes once."""
     found, at = {}, 8
     while at < len(data):
         length, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]

@@ -1,4 +1,4 @@
-"""The PDF of a document of texts: nothing is lost, headings stand over what they head, the same bytes again."""
+"""The PDF of a document of texts: nothing is lost, headings are above what they head, the same bytes again."""
 
 import re
 

@@ -203,7 +203,7 @@ def test_the_digest_of_pixels_is_not_the_one_by_which_a_sweep_names_its_images(s
     assert frame.pixels_sha256 != stored_digest(pixels)
 
 
-def test_whoever_could_look_at_the_groups_does_not_read_the_same_pixels(opened: Stock) -> None:
+def test_a_person_who_could_see_the_groups_does_not_read_the_same_pixels(opened: Stock) -> None:
     """Charlie has a role in the unblinded study, Bob has read in it and saw no group."""
     draft = other_study(opened, "draft")
     add_member(study=opened.study, person=opened.charlie, role=Role.STATISTICIAN, actor=opened.alice)
@@ -216,7 +216,7 @@ def test_whoever_could_look_at_the_groups_does_not_read_the_same_pixels(opened: 
         enrol_reader(study=draft, person=opened.charlie, actor=opened.alice)
 
 
-def test_whoever_could_look_at_the_groups_is_not_told_which_images_these_are(opened: Stock) -> None:
+def test_a_person_who_could_see_the_groups_is_not_told_which_images_these_are(opened: Stock) -> None:
     draft = other_study(opened, "draft")
     add_member(study=opened.study, person=opened.charlie, role=Role.STATISTICIAN, actor=opened.alice)
     _, token = invite(

@@ -1,4 +1,4 @@
-"""From the database to the export: within which batch a reading stands, and how long it took, in each design."""
+"""From the database to the export: which batch a reading is in, and how long it took, in each design."""
 
 import io
 import uuid

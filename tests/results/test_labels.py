@@ -49,7 +49,7 @@ def test_a_tick_rejects_its_label_and_leaves_the_others() -> None:
 @pytest.mark.parametrize(
     "answers", [{"agree": 0}, {"agree": 0, "wrong_labels": [], "missing_labels": []}, {}, {"quality": 3}]
 )
-def test_whoever_does_not_say_what_is_wrong_says_nothing_of_labels(answers: dict[str, Any]) -> None:
+def test_a_reader_who_does_not_say_what_is_wrong_says_nothing_of_labels(answers: dict[str, Any]) -> None:
     assert said(reading("R1", CASE, **answers)) == {}
 
 

@@ -140,7 +140,7 @@ def test_an_account_from_an_invitation_to_another_study(draft: Stock) -> None:
     assert sealed(draft)
 
 
-@pytest.mark.parametrize("when", ["before the lock", "after it", "while a request stands"])
+@pytest.mark.parametrize("when", ["before the lock", "after it", "while a request is open"])
 def test_the_others_account_is_taken_over_by_a_new_start(
     draft: Stock, nora: User, capsys: pytest.CaptureFixture[str], when: str
 ) -> None:
@@ -150,7 +150,7 @@ def test_the_others_account_is_taken_over_by_a_new_start(
     if when == "after it":
         recover(nora, capsys)
     UnblindingRequest.objects.create(study=draft.study, asked_by=draft.alice, reason="over")
-    if when == "while a request stands":
+    if when == "while a request is open":
         recover(nora, capsys)
     taken = Admin(User.objects.get(pk=nora.pk))
     assert "was given a link to a new password" in taken.open(draft, password=WORD)
@@ -174,7 +174,7 @@ def test_no_page_changes_an_address(two: Stock, nora: User) -> None:
 
 
 def test_the_others_request_is_used_by_the_one_who_would_be_second(two: Stock, nora: User) -> None:
-    """Nora asks and is taken out; Alice cannot: roles stand still, and without the request she is alone."""
+    """Nora asks and is taken out; Alice cannot: roles are frozen, and without the request she is alone."""
     alice = Admin(two.alice)
     Admin(nora).ask()
     assert "asked for the key of this study" in alice.end_role(nora)

@@ -31,7 +31,7 @@ def test_plain_lists_are_taken_too() -> None:
 
 
 def test_frames_are_taken_if_they_agree_in_rows_and_columns() -> None:
-    """Columns of another order gave other exemplars, without a word."""
+    """Columns of another order silently gave other exemplars."""
     dense, pruned = (pd.DataFrame(scores, NAMES, ["A", "B", "C"]) for scores in (DENSE, PRUNED))
     found = find_exemplars(pd.Series(NAMES, NAMES), dense, pruned, fraction=0.4, seed=None)
     assert found.images == ["d", "b"]

@@ -70,7 +70,7 @@ def compare(document: Any, mine: Mapping[Path, Mine], left_out: Mapping[str, str
     ----------
     document: what another program printed.
     mine: our numbers at the same places.
-    left_out: pattern of places joined by "/" -> why no number of ours stands there; a place in `mine` whose value
+    left_out: pattern of places joined by "/" -> why there is no number of ours; a place in `mine` whose value
         is None (not estimable here) must be named too.
     """
     tally = Tally()

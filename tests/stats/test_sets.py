@@ -132,7 +132,7 @@ def test_nested_sets_are_the_t_test_on_reader_means():
     assert found.df == pytest.approx(3)
 
 
-def test_the_pie_chosen_anew_by_hand():
+def test_the_pie_chosen_again_by_hand():
     # One reader, two sets of three, the PIE above both controls in both: of 3 x 3 choices the observed one is as far
     # from 0.5, and where the lowest answers are chosen in both. The controls differ, so that no other is.
     pie, control = np.array([[5.0, 5.0]]), np.array([[1.0, 3.0, 2.0, 4.0]])

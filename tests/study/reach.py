@@ -52,7 +52,7 @@ class Visitor:
         """How many cases of the study there are to read, repeats too."""
         return sum(isinstance(name, int) for name in self.ids)
 
-    def stands(self, near: int = 0) -> tuple[str, Reach]:
+    def reaches(self, near: int = 0) -> tuple[str, Reach]:
         """Return the stage, and what of the cases around a place can be reached, and of the last and of practice."""
         state = self.room.state()
         told = {state[each]["id"] for each in ("case", "next") if state[each]}

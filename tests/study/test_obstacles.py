@@ -1,4 +1,4 @@
-"""A protocol that its cases cannot carry out is told of early, is never locked, and reaches no reader in words."""
+"""A protocol that its cases cannot carry out is reported early, is never locked, and reaches no reader in words."""
 
 import re
 from dataclasses import replace

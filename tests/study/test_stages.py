@@ -60,13 +60,13 @@ READING = Reach(frames={0, 1}, answers={0})
 def test_a_stage_alone_keeps_everything_shut(stock: Stock, tmp_path: Any, design: str, stage: str) -> None:
     who = visitor(stock, tmp_path, design, stage)
     assert who.count >= 4
-    assert who.stands() == (stage, PRACTISING if stage == "practice" else SHUT)
+    assert who.reaches() == (stage, PRACTISING if stage == "practice" else SHUT)
     for of, what, body in NOT_DONE:
         if of == stage:
             who.room.post(f"/read/chest/{what}/", body)
-            assert who.stands() == (stage, SHUT)
+            assert who.reaches() == (stage, SHUT)
     assert who.do(stage).status_code == 200
-    assert who.stands() == ("reading", READING)
+    assert who.reaches() == ("reading", READING)
     assert not Rating.objects.filter(assignment__reader=who.reader).exists()
 
 
@@ -74,20 +74,20 @@ def test_a_stage_alone_keeps_everything_shut(stock: Stock, tmp_path: Any, design
 def test_all_stages_open_one_after_the_other(stock: Stock, tmp_path: Any, design: str) -> None:
     who = visitor(stock, tmp_path, design, *ASKED, repeat_fraction=0.25, repeat_gap_cases=1)
     for stage in ASKED:
-        assert who.stands() == (stage, PRACTISING if stage == "practice" else SHUT)
+        assert who.reaches() == (stage, PRACTISING if stage == "practice" else SHUT)
         assert who.do(stage).status_code == 200
-    assert who.stands() == ("reading", READING)
+    assert who.reaches() == ("reading", READING)
 
 
 @pytest.mark.parametrize(("first", "later"), list(combinations(ASKED, 2)))
 def test_a_later_stage_cannot_be_done_first(stock: Stock, tmp_path: Any, first: str, later: str) -> None:
     who = visitor(stock, tmp_path, "fully crossed", first, later)
     assert who.do(later).status_code in {400, 403}
-    assert who.stands() == (first, SHUT)
+    assert who.reaches() == (first, SHUT)
     assert not PracticeReading.objects.exclude(saved_at=None).exists()
     assert not DisplayCheck.objects.exists()
     assert who.do(first).status_code == 200
-    assert who.stands() == (later, PRACTISING if later == "practice" else SHUT)
+    assert who.reaches() == (later, PRACTISING if later == "practice" else SHUT)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +116,15 @@ def test_while_reading_only_the_current_the_next_and_what_may_be_changed_are_ope
         session = set(range(place - place % 3, place))
         former = {"none": set(), "last": {place - 1} & set(range(place)), "session": session}[back]
         ahead = {place, place + 1} & set(range(who.count))
-        assert who.stands(place) == ("reading", Reach(ahead | former, former, {place} | former))
+        assert who.reaches(place) == ("reading", Reach(ahead | former, former, {place} | former))
         assert who.post(place).status_code == 200
         read = place + 1
         kept = {"none": set(), "last": {place}, "session": set()}[back]
         if read % 3 == 0 and read < who.count:
-            assert who.stands(place) == ("break", Reach(kept, kept, kept))
+            assert who.reaches(place) == ("break", Reach(kept, kept, kept))
             ReadingSession.objects.update(ended_at=timezone.now() - timedelta(hours=13))
     done = set(range(who.count - who.count % 3, who.count)) if back == "session" else kept
-    assert who.stands(who.count) == ("done", Reach(done, done, done))
+    assert who.reaches(who.count) == ("done", Reach(done, done, done))
 
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.READING])
@@ -134,9 +134,9 @@ def test_outside_the_phase_of_reading_everything_is_shut(
 ) -> None:
     who = visitor(stock, tmp_path, design, back="session")
     who.post(0)
-    assert 0 in who.stands()[1].pages
+    assert 0 in who.reaches()[1].pages
     in_phase(stock.study, phase)
-    assert who.stands() == ("closed", SHUT)
+    assert who.reaches() == ("closed", SHUT)
 
 
 @pytest.mark.parametrize("design", DESIGNS)
@@ -144,7 +144,7 @@ def test_who_has_withdrawn_reaches_nothing(stock: Stock, tmp_path: Any, design: 
     who = visitor(stock, tmp_path, design, back="last")
     who.post(0)
     Reader.objects.filter(pk=who.reader.pk).update(withdrawn_at=timezone.now())
-    assert who.stands() == ("closed", SHUT)
+    assert who.reaches() == ("closed", SHUT)
 
 
 @pytest.mark.parametrize("check", ["none", "warn", "block"])
@@ -152,19 +152,19 @@ def test_a_check_that_did_not_pass_counts_where_the_protocol_warns(
     stock: Stock, tmp_path: Any, check: str
 ) -> None:
     who = visitor(stock, tmp_path, "fully crossed", display_check=check)
-    assert who.stands() == (("reading", READING) if check == "none" else ("display", SHUT))
+    assert who.reaches() == (("reading", READING) if check == "none" else ("display", SHUT))
     told = who.room.post("/read/chest/display/", {**DISPLAY, "ramp_seen": False})
     assert told.status_code == (422 if check == "block" else 200)
-    assert who.stands() == (("display", SHUT) if check == "block" else ("reading", READING))
+    assert who.reaches() == (("display", SHUT) if check == "block" else ("reading", READING))
 
 
 def test_each_session_wants_a_display_check_of_its_own(stock: Stock, tmp_path: Any) -> None:
     who = visitor(stock, tmp_path, "fully crossed", "display", session_cases=1)
     who.do("display")
     assert who.post(0).status_code == 200
-    assert who.stands() == ("display", SHUT)
+    assert who.reaches() == ("display", SHUT)
     who.do("display")
-    assert who.stands() == ("reading", Reach(frames={1, 2}, answers={1}))
+    assert who.reaches() == ("reading", Reach(frames={1, 2}, answers={1}))
 
 
 # In mid-session an answer is taken to an image that was shown, though a stage has come between: new terms, or a
@@ -187,9 +187,9 @@ def test_what_comes_between_in_mid_session_loses_no_answer(
     who.do("terms")
     who.do("display")
     between(stock, who)
-    assert who.stands() == (shown, Reach(answers={0}))
+    assert who.reaches() == (shown, Reach(answers={0}))
     who.do(shown)
-    assert who.stands() == ("reading", READING)
+    assert who.reaches() == ("reading", READING)
 
 
 @pytest.mark.parametrize(("between", "shown"), [(new_terms, "terms"), (grown_old, "display")])
@@ -200,16 +200,16 @@ def test_what_comes_between_in_practice_loses_no_practice_answer_and_opens_no_ot
     who.do("terms")
     who.do("display")
     between(stock, who)
-    assert who.stands() == (shown, Reach(answers={"p0"}))
+    assert who.reaches() == (shown, Reach(answers={"p0"}))
 
 
 def test_new_terms_open_no_break(stock: Stock, tmp_path: Any) -> None:
     who = visitor(stock, tmp_path, "fully crossed", "terms", session_cases=1, session_hours=12)
     who.do("terms")
     who.post(0)
-    assert who.stands() == ("break", SHUT)
+    assert who.reaches() == ("break", SHUT)
     new_terms(stock, who)
-    assert who.stands() == ("terms", SHUT)
+    assert who.reaches() == ("terms", SHUT)
 
 
 @pytest.mark.parametrize("change", [{}, {"dark_seen": False}])
@@ -221,13 +221,13 @@ def test_new_terms_spare_nobody_the_display_check(
     who.do("terms")
     if change:
         who.room.post("/read/chest/display/", {**DISPLAY, **change})
-    assert who.stands() == ("display", SHUT)
+    assert who.reaches() == ("display", SHUT)
     new_terms(stock, who)
-    assert who.stands() == ("terms", SHUT)
+    assert who.reaches() == ("terms", SHUT)
 
 
 def test_a_check_that_did_not_pass_and_has_grown_old_is_none(stock: Stock, tmp_path: Any) -> None:
     who = visitor(stock, tmp_path, "fully crossed", "display")
     who.room.post("/read/chest/display/", {**DISPLAY, "light_seen": False})
     grown_old(stock, who)
-    assert who.stands() == ("display", SHUT)
+    assert who.reaches() == ("display", SHUT)

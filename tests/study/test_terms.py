@@ -249,7 +249,7 @@ def test_by_form(stock: Stock) -> None:
     assert Terms.objects.get().sha256 == FIRST.sha256
 
 
-def test_whoever_has_read_everything_is_not_asked_any_more(stock: Stock) -> None:
+def test_a_reader_who_has_finished_is_not_asked_any_more(stock: Stock) -> None:
     room = Room(stock.readers[0])
     while room.state()["stage"] == "reading":
         assert room.answer().status_code == 200

@@ -45,7 +45,7 @@ def test_another_preprocessing_is_another_cache(tmp_path):
     assert one.file != two.file
 
 
-def test_a_changed_image_is_decoded_anew(tmp_path):
+def test_a_changed_image_is_decoded_again(tmp_path):
     write_images(tmp_path, NAMES)
     one = build(tmp_path)
     write_images(tmp_path, NAMES[:1], seed=9)
@@ -55,7 +55,7 @@ def test_a_changed_image_is_decoded_anew(tmp_path):
     assert one.content != two.content
 
 
-def test_a_flipped_byte_is_found_and_mended(tmp_path):
+def test_a_flipped_byte_is_found_and_repaired(tmp_path):
     write_images(tmp_path, NAMES)
     cache = build(tmp_path)
     good = cache.file.read_bytes()

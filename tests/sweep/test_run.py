@@ -90,7 +90,7 @@ def test_units_of_all_ratios_give_the_same_files(tiny):
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "no sidecar", "torn sidecar"])
-def test_damage_is_found_and_mended(tiny, damage):
+def test_damage_is_found_and_repaired(tiny, damage):
     run = run_sweep(tiny.spec(), tiny.out)
     before = contents(run)
     path, note = run.paths.prediction(0, 0.5), run.paths.sidecar(0, 0.5)

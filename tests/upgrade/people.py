@@ -90,7 +90,7 @@ def _analyse_and_sweep_half() -> None:
 
 
 def read(person: User, slug: str, *, leave: int = 0) -> int:
-    """Let a person read in a browser from wherever the visit stands; return how many readings were saved."""
+    """Let a person read in a browser from wherever the visit is; return how many readings were saved."""
     browser = Browser(person, slug)
     window, saved = browser.windows[0], 0
     _sign_in(browser, window)

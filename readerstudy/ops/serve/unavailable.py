@@ -26,7 +26,7 @@ SQLITE = frozenset(
 )  # fmt: skip
 """Not among them: SQLITE_ERROR, as for a table that is missing, and SQLITE_CORRUPT. They do not pass."""
 POSTGRESQL = ("08", "40", "53", "57", "58", "25006", "55P03")
-"""Beginnings of SQLSTATE: connection, deadlock, no room, stopping, its system; read only, lock not to be had."""
+"""Beginnings of SQLSTATE: connection, deadlock, no room, stopping, its system; read only, lock not available."""
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -27,7 +27,7 @@ def as_toml(title: str, protocol: Protocol) -> str:
     """Return the file: format, title, then what the protocol uses.
 
     A field that speaks of some designs or kinds of question only is left out while it has its default; another value
-    stands, so that reading the file gives the same protocol.
+    is written, so that reading the file gives the same protocol.
     """
     plain, usual = protocol.as_json(), Protocol().as_json()
     plain["questions"] = [_short(question) for question in plain["questions"]]

@@ -168,7 +168,7 @@ def _repeated(order: Sequence[Slot], seed: bytes, repeats: int, gap: int) -> lis
 
 def _later_place(order: Sequence[str], by_case: dict[str, Slot], first: int, gap: int, seed: bytes) -> int:
     """Draw the place after which a case comes again; not beside a member of its own group, if that is possible."""
-    # The second time stands behind place `later`, so that later - first cases at least lie from one to the other.
+    # The second time comes after place `later`, so that later - first cases at least lie from one to the other.
     possible = range(first + gap, len(order))
     slot = by_case[order[first]]
     own = {place for place, case in enumerate(order) if by_case[case].group == slot.group}

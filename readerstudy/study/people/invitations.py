@@ -46,12 +46,12 @@ def invite(
 ) -> tuple[Invitation, str]:  # fmt: skip
     """Invite an address and send the link after the commit; return the invitation and the link.
 
-    An open invitation of the same address and role is revoked: only the latest link holds.
+    An open invitation of the same address and role is revoked: only the latest link works.
 
     Raises
     ------
     StudyError: no such role, the reader to replace has not withdrawn, an unblinded admin replaces a reader, or a
-        request to open the key stands.
+        request to open the key is open.
     PhaseError: a reader is invited after reading has closed.
     """
     address = email.strip().lower()
@@ -84,7 +84,7 @@ def invite(
 
 
 def read_addresses(text: str, role: str) -> list[tuple[str, str]]:
-    """Return the addresses of a pasted list with their roles: `role`, or what stands behind one; a heading is none.
+    """Return the addresses of a pasted list with their roles: `role`, or what follows one; a heading is none.
 
     Raises
     ------

@@ -226,7 +226,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         except (invitations.InvitationError, PhaseError) as refusal:
             error = str(refusal)
         except StudyError as refusal:
-            # What hinders may be the design: hidden repeats, who has whose cases. A reader must not learn of it.
+            # The reason may be the design: hidden repeats, who has whose cases. A reader must not learn of it.
             who = signed_in(request) if form is None else None
             people_page = request.build_absolute_uri(reverse("study:people", args=[study.slug]))
             invitations.note_refusal(token=token, person=who, reason=str(refusal), people_page=people_page)

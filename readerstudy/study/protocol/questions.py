@@ -90,7 +90,7 @@ class Question:
     Only some fields speak for a kind: `levels` for scales and choices; `guess` for choices; `minimum`, `maximum`,
     `whole` and `unit` for numbers; `longest` (characters) for texts and added labels; `shapes` for marks; `fewest` and
     `most` for marks, multiple choices and labels; `vocabulary` and `other` (free additions) for missing labels.
-    `endpoint` stands where the question can be analysed as one.
+    `endpoint` is set where the question can be analysed as one.
 
     With `guess` readers guess of which group a case is: the first option stands for the group of interest, the second
     for the other, a third for not being able to tell.

@@ -97,7 +97,7 @@ def save_answers(
     StaleRevisionError: the answers were saved from elsewhere since, may not be changed any more, or come with the key
         of others.
     """
-    # Where the visit stands is looked up before the lock, which on SQLite all readers share. A save of the same case
+    # The stage of the visit is looked up before the lock, which on SQLite all readers share. A save of the same case
     # from another window shows in the revision; what else the visit hangs on only goes forward, or is looked at again.
     visit = stages.visit_of(reader)
     with transaction.atomic():

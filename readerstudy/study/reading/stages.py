@@ -48,7 +48,7 @@ class Place(Generic[Row]):
 class Visit:
     """A reader's visit now. `until`: when a break ends. `session`: the open one; None before it begins.
 
-    `pending`: every stage that stands between the reader and the study's cases, the first to come first; the page
+    `pending`: every stage still between the reader and the study's cases, the first to come first; the page
     shows that one alone, but no other may be passed over either. `terms`: the terms of use that the reader has
     still to confirm before any image is served.
     """
@@ -88,7 +88,7 @@ def practice_place_of(reader: Reader) -> Place[PracticeReading]:
 
 
 def _place(reader: Reader, planned: QuerySet[Row], unread: Q, *order: str) -> Place[Row]:
-    """Return the current case and the next, with what a page is told of them."""
+    """Return the current case and the next, with what a page gets to know of them."""
     counted = planned.aggregate(total=Count("pk"), unread=Count("pk", filter=unread))
     total, left = counted["total"], counted["unread"]
     found = planned.filter(unread).order_by(*order).select_related("case").prefetch_related("case__frames")

@@ -30,7 +30,7 @@ export class Heading {
     this.session.hidden = this.session.textContent === "";
   }
 
-  /** The next image stands there already; its form comes when the save has come through. @param {ReadingState} state */
+  /** The next image is shown already; its form comes when the save has come through. @param {ReadingState} state */
   ahead({ position, total }) {
     this.#say(`Case ${position + 1} of ${total}`);
     this.back.hidden = true;

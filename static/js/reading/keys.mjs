@@ -5,7 +5,7 @@
  * @typedef {{name: string, value?: number}} Command
  * @typedef {Record<string, Command>} Letters
  * @typedef {{code: string, key: string, shiftKey: boolean, ctrlKey: boolean, altKey: boolean, metaKey: boolean}} Press
- * @typedef {"page" | "typing" | "button" | "choice" | "ticked"} Focus where the focus stands: a text field
+ * @typedef {"page" | "typing" | "button" | "choice" | "ticked"} Focus where the focus is: a text field
  *   takes all keys, a button its own Enter and Space, an unticked choice its Space, any choice its arrows
  */
 
@@ -146,7 +146,7 @@ export function withKey(wishes, command, pressed) {
 }
 
 /**
- * Where the focus stands.
+ * Where the focus is.
  * @param {Element | null} focused
  * @returns {Focus}
  */

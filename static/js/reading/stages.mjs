@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What stands before, between and after the cases: consent, terms of use, instructions, display check, a break, the end.
+ * What comes before, between and after the cases: consent, terms of use, instructions, display check, a break, the end.
  * Each is one calm page over the whole room; the reading form and the image are off it.
  *
  * @typedef {import("./state.mjs").ReadingState} ReadingState
@@ -74,7 +74,7 @@ export class Stages {
     return [element("p", { class: "lede" }, said), this.#end()];
   }
 
-  /** Confirmed by the digests of what stands here, so that nobody confirms a text that they were not shown. @param {import("./state.mjs").Terms[]} all */
+  /** Confirmed by the digests of what is shown here, so that nobody confirms a text that they were not shown. @param {import("./state.mjs").Terms[]} all */
   #terms(all) {
     const sha256 = all.map((each) => each.sha256);
     const confirm = this.#button("I meet these terms and agree to follow them", "terms", { accepted: true, sha256 });

@@ -135,7 +135,7 @@ export function showKeys(page, letters) {
 
 /**
  * Show the window, the zoom and which tools are on.
- * Window and level are told in percent of the depth: the depth of a file tells nothing about it to a reader. In colour
+ * Window and level are given in percent of the depth: the depth of a file tells nothing about it to a reader. In colour
  * contrast and brightness take their place (lut.mjs), in percent of what is stored.
  * @param {Document} page
  * @returns {(state: import("../viewer/viewer.mjs").State) => void}

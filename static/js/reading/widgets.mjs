@@ -16,7 +16,7 @@
 import { levelsOf, listOf, numberOf, typedProblem } from "./answers.mjs";
 import { element } from "./dom.mjs";
 
-/** Scales with longer labels stand one below the other. */
+/** Scales with longer labels are one below the other. */
 const SHORT_LABEL = 14;
 const MOST_IN_A_ROW = 7;
 

@@ -3,7 +3,7 @@
  * The viewer: one canvas, one frame at a time, window/level, zoom, pan, rotation and marks on the stored depth.
  *
  * Everything outside uses show, prefetch, isReady, clear, setWindow, getState, the marks and the tools; another
- * viewer could stand behind the same few names.
+ * viewer could be behind the same few names.
  *
  * @typedef {import("./frames.mjs").Source} Source
  * @typedef {import("./frame.mjs").Frame} Frame

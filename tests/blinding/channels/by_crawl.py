@@ -81,7 +81,7 @@ def shared_names(scene: Scene, planted: bool) -> list[str]:
 
 
 def neighbours(scene: Scene, planted: bool) -> list[str]:
-    """Look how near each other the members of one group stand; the plant sorts by group."""
+    """Look how near each other the members of one group are; the plant sorts by group."""
     with thrown_away():
         for reader in scene.stock.readers if planted else ():
             arrange(reader, lambda row: row.case.separation_group)

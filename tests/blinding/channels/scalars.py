@@ -12,7 +12,7 @@ from tests.stock import Stock
 PERMUTATIONS = 200_000
 ALARM = 0.001
 PATCH = 8
-"""Corner patches in which burned-in letters would stand, in pixels."""
+"""Corner patches in which burned-in letters would be, in pixels."""
 
 
 def features(stock: Stock) -> pd.DataFrame:
