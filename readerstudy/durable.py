@@ -26,14 +26,23 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o666, changed: int | No
 
 
 @contextmanager
-def whole_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
-    """Yield an empty file to fill, which is named `path` when the block ends and deleted when it fails."""
+def whole_file(path: Path, *, mode: int = 0o666, new: bool = False) -> Iterator[Path]:
+    """Yield an empty file to fill, which is named `path` when the block ends and deleted when it fails.
+
+    Raises
+    ------
+    FileExistsError: a `new` file has been there by the time that this one was to get its name.
+    """
     half = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         half.touch(mode, exist_ok=False)
         yield half
         sync(half)
-        publish(half, path)
+        if new:
+            os.link(half, path)
+            sync(path.parent)
+        else:
+            publish(half, path)
     finally:
         half.unlink(missing_ok=True)
 

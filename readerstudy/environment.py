@@ -12,6 +12,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from readerstudy.durable import whole_file
+
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
 BASE = _CHECKOUT if (_CHECKOUT / "manage.py").is_file() else Path.cwd()
@@ -59,8 +61,11 @@ def ensure_site(home: Path) -> bool:
         f"SECRET_KEY={secrets.token_urlsafe(50)}",
         f"AUDIT_KEY={secrets.token_hex(32)}",
     ]
-    path.touch(0o600, exist_ok=False)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        with whole_file(path, mode=0o600, new=True) as half:
+            half.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except FileExistsError:  # another process made them in the meantime
+        return False
     return True
 
 

@@ -1,11 +1,9 @@
 """Files of the handover: constant modes and times, private files, folders that appear whole."""
 
-import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -36,11 +34,6 @@ def image_stems(cases: Iterable[str]) -> list[str]:
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """Write a frame as CSV: UTF-8, line feeds, no index."""
     return str(frame.to_csv(index=False, lineterminator="\n")).encode()
-
-
-def json_bytes(content: Mapping[str, Any]) -> bytes:
-    """Write a mapping as JSON: sorted keys, one space of indent, no NaN."""
-    return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def write_file(path: Path, data: bytes, mode: int) -> None:

@@ -27,7 +27,7 @@ from analysis.caseset.read import (
 from analysis.caseset.roles import named
 from analysis.caseset.sources import reencode
 from analysis.caseset.verify import verify_case_set
-from analysis.durable import sha256_bytes, sync, whole_folder
+from analysis.durable import json_bytes, sha256_bytes, sync, whole_folder
 from analysis.endpoints import GROUPS, Groups
 
 Progress = Callable[[str, int, int], None]
@@ -122,7 +122,7 @@ def write_case_set(
         plan, origin = _fill(folder, plan, images, origin, burned_in_checked, progress)
         key = layout.csv_bytes(_key_rows(plan, nonce, groups))
         layout.write_file(sealed[key_out], key, layout.SEALED_MODE)
-        layout.write_file(sealed[report_out], layout.json_bytes(_report(plan, origin)), layout.SEALED_MODE)
+        layout.write_file(sealed[report_out], json_bytes(_report(plan, origin)), layout.SEALED_MODE)
         committed = {name: commitment(nonce, text) for name, text in origin.committed.items()}
         provenance = _provenance(plan, origin, shown, _one_each(plan)) | {"commitments": committed}
         _write_tables(plan, folder, provenance, sha256_bytes(key))
@@ -177,9 +177,7 @@ def _write_tables(plan: pd.DataFrame, folder: Path, provenance: dict[str, Any], 
     )
     layout.write_file(folder / layout.CASES_FILE, cases, layout.FILE_MODE)
     digests = {"cases_sha256": sha256_bytes(cases), "key_sha256": key_sha256}
-    layout.write_file(
-        folder / layout.PROVENANCE_FILE, layout.json_bytes(provenance | digests), layout.FILE_MODE
-    )
+    layout.write_file(folder / layout.PROVENANCE_FILE, json_bytes(provenance | digests), layout.FILE_MODE)
     layout.settle(folder)
 
 

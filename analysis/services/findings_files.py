@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.durable import text_of
+from analysis.durable import text_of, write_whole
 from analysis.models import Run
 from analysis.report.findings import FIGURES, QUESTIONS
 from analysis.services.findings import Choices, analyse_folder
@@ -104,8 +104,7 @@ def note_fault(run: Run, words: str) -> None:
     """Write down why an analysis failed, for the page; empty words take the note away."""
     path = folder_of(run) / FAULT
     if words:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(words, encoding="utf-8")
+        write_whole(path, words.encode())
     else:
         path.unlink(missing_ok=True)
 

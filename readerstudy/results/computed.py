@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
@@ -51,12 +51,15 @@ ENDS = (".py", ".csv", ".json")
 
 @dataclass(frozen=True)
 class Computed:
-    """Everything that a report or an export of a study is written from, read from one snapshot; `study` is live.
+    """Everything that a report or an export of a study is written from, read from one snapshot.
 
     Results and figures are computed when they are first asked for, and kept in `folder`.
     """
 
-    study: Study
+    slug: str
+    title: str
+    simulated: bool
+    protocol: Mapping[str, Any]
     readings: list[Reading]
     readers: tuple[EnrolledReader, ...]
     ratings: pd.DataFrame
@@ -73,7 +76,7 @@ class Computed:
 
         def compute() -> bytes:
             found = analyse(
-                self.ratings, seed=ANALYSIS_SEED, simulated=self.study.simulated_readers, subgroups=self.subgroups,
+                self.ratings, seed=ANALYSIS_SEED, simulated=self.simulated, subgroups=self.subgroups,
                 plan=self.plan, partial=True, planned=self.planned,
             )  # fmt: skip
             return found.to_json().encode()
@@ -116,7 +119,7 @@ class Computed:
             except BlockingIOError:
                 return True
             if first or again:
-                start_apart("compute_results", self.study.slug, holding=(file.fileno(),))
+                start_apart("compute_results", self.slug, holding=(file.fileno(),))
             return first or again
 
 
@@ -127,9 +130,8 @@ def computed(study: Study) -> Computed:
     ------
     SealedError: the key is not open.
     """
-    live = study
     with snapshot() as using:
-        study = Study.objects.using(using).get(pk=live.pk)
+        study = Study.objects.using(using).get(pk=study.pk)
         readings = readings_of(study, using)
         readers = readers_of(study, readings, using)
         background = background_of(study, readings, readers, using)
@@ -148,7 +150,10 @@ def computed(study: Study) -> Computed:
         }
     )
     folder = settings.EXPORTS_ROOT / str(study.key) / stamp
-    return Computed(live, readings, readers, ratings, planned, plan, cases, groups, background, folder)
+    return Computed(
+        study.slug, study.title, study.simulated_readers, study.protocol,
+        readings, readers, ratings, planned, plan, cases, groups, background, folder,
+    )  # fmt: skip
 
 
 def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:

@@ -64,7 +64,7 @@ def export_files(study: Study) -> Iterator[tuple[str, bytes]]:
     """
     # sha256sum -c passes over lines that begin with a hash sign.
     digests = [f"# {SIMULATED}"] if study.simulated_readers else []
-    for name, data in bundle_files(computed(study)):
+    for name, data in bundle_files(study, computed(study)):
         digests.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         yield name, data
     yield "MANIFEST.sha256", "".join(digests).encode()
@@ -101,25 +101,25 @@ def _write_durably(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytes of each file but the manifest."""
-    study, results = made.study, made.results
+def bundle_files(study: Study, made: Computed) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of each file but the manifest; the study's own documents are as they are now."""
+    results = made.results
     yield "README.txt", _readme(study).encode()
     yield "report.html", _report(made)
     yield from _data(made)
     yield "results.json", results.to_json().encode()
     for table in TABLES:
-        yield f"tables/{table}.csv", _csv(study, results.frame(table))
+        yield f"tables/{table}.csv", _csv(made.simulated, results.frame(table))
     for name, svg in made.figures("light").items():
         yield f"figures/{name}.svg", svg
     yield "protocol.json", study.locked_file.encode()
     yield "registration.pdf", pdf_of(registration_of(study))
-    mark = {"simulated": True} if study.simulated_readers else {}
+    mark = {"simulated": True} if made.simulated else {}
     yield "orders.json", canonical({**orders_document(study), **mark})
-    yield "audit.csv", _csv(study, _audit(study))
+    yield "audit.csv", _csv(made.simulated, _audit(study))
     yield "audit_heads.json", _heads(study)
     yield from _exchange(made)
-    yield "environment.txt", ((SIMULATED if study.simulated_readers else "") + environment()).encode()
+    yield "environment.txt", ((SIMULATED if made.simulated else "") + environment()).encode()
     yield "recompute.py", Path(recompute.__file__).read_bytes()
     for name, path in sources("analysis.stats").items():  # what recompute.py imports; the rest stays out
         yield f"code/{name}", path.read_bytes()
@@ -158,29 +158,27 @@ def _called(said: str, groups: Groups) -> str:
 
 
 def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
-    study = made.study
     asked = made.plan.questions
     whole = {each.name: "Int64" for each in asked if each.kind != "number"}
-    yield "ratings.csv", _csv(study, made.ratings.astype(whole))
-    yield PLANNED.name, _csv(study, made.planned)
-    yield FILE, endpoints_file(asked, simulated=study.simulated_readers).encode()
-    yield "wide.csv", _csv(study, wide_frame(made.ratings, asked))
-    yield "answers.csv", _csv(study, answers_frame(study.protocol, made.readings))
-    yield "cases.csv", _csv(study, made.cases)
-    yield "order.csv", _csv(study, ORDER.frame(made.readings))
-    yield "readers.csv", _csv(study, READERS.frame(made.readers))
+    yield "ratings.csv", _csv(made.simulated, made.ratings.astype(whole))
+    yield PLANNED.name, _csv(made.simulated, made.planned)
+    yield FILE, endpoints_file(asked, simulated=made.simulated).encode()
+    yield "wide.csv", _csv(made.simulated, wide_frame(made.ratings, asked))
+    yield "answers.csv", _csv(made.simulated, answers_frame(made.protocol, made.readings))
+    yield "cases.csv", _csv(made.simulated, made.cases)
+    yield "order.csv", _csv(made.simulated, ORDER.frame(made.readings))
+    yield "readers.csv", _csv(made.simulated, READERS.frame(made.readers))
     if made.subgroups is not None:
-        yield "subgroups.csv", _csv(study, made.subgroups)
-    yield "data_dictionary.csv", _csv(study, data_dictionary(asked, made.plan.groups))
+        yield "subgroups.csv", _csv(made.simulated, made.subgroups)
+    yield "data_dictionary.csv", _csv(made.simulated, data_dictionary(asked, made.plan.groups))
 
 
 def _exchange(made: Computed) -> Iterator[tuple[str, bytes]]:
-    study = made.study
     asked = made.plan.questions
-    extra = {"simulated": "yes"} if study.simulated_readers else {}
+    extra = {"simulated": "yes"} if made.simulated else {}
     for reader in made.ratings["reader"].unique():
         yield f"via/{reader}.csv", via_csv(made.ratings, reader, endpoints=asked, extra=extra).encode()
-    title = f"{SIMULATED.strip()} {study.title}" if study.simulated_readers else study.title
+    title = f"{SIMULATED.strip()} {made.title}" if made.simulated else made.title
     yield "imrmc/ratings.imrmc", imrmc_list(made.ratings, endpoints=asked, title=title).encode()
 
 
@@ -188,8 +186,8 @@ def _report(made: Computed) -> bytes:
     return standalone(reader_study_report(made.results, made.background), made.figures("light")).encode()
 
 
-def _csv(study: Study, frame: pd.DataFrame) -> bytes:
-    if study.simulated_readers:
+def _csv(simulated: bool, frame: pd.DataFrame) -> bytes:
+    if simulated:
         frame = frame.copy()
         frame.insert(0, "simulated", "yes")
     return csv_text(frame, gaps=True).encode()

@@ -98,7 +98,7 @@ def _report(made: Computed) -> SafeString:
         text = escape(picture.text)
 
         def one(name: str, kind: str) -> str:
-            url = reverse("results:figure", args=[made.study.slug, name])
+            url = reverse("results:figure", args=[made.slug, name])
             return f'<img class="{kind}" src="{escape(url)}?of={stamp}" alt="{text}">'
 
         return one(picture.name, "on-screen") + one(picture.name + PAPER, "for-paper")

@@ -1,6 +1,8 @@
 """Settings from outside fail loudly and say what to do."""
 
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,21 @@ def test_site_file_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((home / "site.env").stat().st_mode) == 0o600
     assert not ensure_site(home)
     assert environment(home).text("SECRET_KEY") == secret
+
+
+def test_processes_that_start_at_once_have_the_same_secrets(tmp_path: Path) -> None:
+    for round_ in range(20):
+        home, start = tmp_path / str(round_), threading.Barrier(8)
+
+        def begin(_: int, home: Path = home, start: threading.Barrier = start) -> tuple[bool, str]:
+            start.wait()
+            return ensure_site(home), environment(home).text("SECRET_KEY")
+
+        with ThreadPoolExecutor(8) as pool:
+            made, secrets = zip(*pool.map(begin, range(8)), strict=True)
+        assert sum(made) == 1
+        assert len(set(secrets)) == 1
+        assert [path.name for path in home.iterdir()] == ["site.env"]
 
 
 def test_environment_wins_over_the_file(tmp_path: Path) -> None:

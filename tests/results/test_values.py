@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db.models import Model, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from analysis.columns import Column
@@ -56,13 +57,21 @@ def test_values_are_plain_and_frozen(opened: Stock) -> None:
 
 def test_tables_are_written_without_the_database(opened: Stock, connection_queries: Any) -> None:
     made = computed(opened.study)
-    protocol = made.study.protocol
+    protocol = made.protocol
     with connection_queries as asked:
         ratings_frame(protocol, made.readings)
         answers_frame(protocol, made.readings)
         cases_frame(made.readings)
         ORDER.frame(made.readings)
+        assert made.results.frame("comparisons").size
+        assert made.figures("light")
     assert [query["sql"] for query in asked.captured_queries] == []
+
+
+def test_no_row_crosses_with_what_is_computed(opened: Stock) -> None:
+    found = list(parts(computed(opened.study)))
+    assert len(found) > 500
+    assert [type(each) for each in found if isinstance(each, Model | QuerySet)] == []
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from django.core.management.base import CommandError
 
+from analysis.durable import write_whole
 from analysis.endpoints import FILE, PAPER, Aim, read_endpoints
 from analysis.errors import RefusedError
 from analysis.figures.theme import render
@@ -114,4 +115,4 @@ class Command(SiteCommand):
             raise CommandError(f"expected a new file ending in .svg, .png or .pdf, got {path}")
         for name, figure in pictures(found, assumed.wanted, theme="light").items():
             place = path if name == "power" else path.with_stem(f"{path.stem}-{name}")
-            place.write_bytes(render(figure, kind))
+            write_whole(place, render(figure, kind))
