@@ -18,7 +18,7 @@ from analysis.frames import TABLES
 from analysis.stats.columns import COLUMNS
 from analysis.sweep.toml import SECTIONS
 from readerstudy.study.phases import TRANSITIONS, Phase
-from tests.docs.imports import pictures
+from tests.docs.imports import OPENED, PACKAGES, pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 PART = re.compile(r"(<!-- drawn: (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -149,7 +149,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "tables of results": result_columns,
     "keys of a specification": keys_of_spec,
     "phases": phases,
-    "imports": pictures,
+    "imports": lambda: pictures(*PACKAGES),
+    "imports within folders": lambda: pictures(*OPENED),
     "parts of a site": parts_of_a_site,
     "channels": channels,
     "transfer syntaxes": syntaxes,

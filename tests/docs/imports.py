@@ -1,4 +1,4 @@
-"""The picture of imports in docs/architecture.md: an arrow from each folder to what it needs most directly.
+"""The pictures of imports in docs/: an arrow from each folder to what it needs most directly.
 
 `python -m tests.docs.imports` prints how many folders, imports and circles there are.
 """
@@ -72,10 +72,10 @@ def picture(found: ImportGraph, inside: str) -> str:
     return "\n".join([*lines, "```"]) + "\n"
 
 
-def pictures() -> str:
-    """Return the picture of each package."""
+def pictures(*names: str) -> str:
+    """Return the picture of each of these packages or folders."""
     found = graph()
-    return "\n".join(f"`{name}`:\n\n{picture(found, name)}" for name in (*PACKAGES, *OPENED))
+    return "\n".join(f"`{name}`:\n\n{picture(found, name)}" for name in names)
 
 
 if __name__ == "__main__":
