@@ -16,16 +16,13 @@ from readerstudy.refusals import RefusedError
 from readerstudy.results.values import Reading, readings_of
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS, THREE_LEVELS
+from readerstudy.study.protocol.presets import ABOUT_LABELS
 from readerstudy.study.protocol.questions import Question
 
 COLUMNS = (
     "case", "arm", "class_group", "class", "shown", "readers", "endorse", "reject", "share", "label", "dawid_skene",
 )  # fmt: skip
 """Of labels.csv; docs/formats.md tells what they mean."""
-
-ASKED = ((PUBLISHED_QUESTIONS[0], (0,)), (THREE_LEVELS, (1, 2)))
-"""Questions on labels, and the answers of anyone who does not fully agree."""
 
 FEWEST = 3
 """Readers of each case from which Dawid and Skene's model is fitted."""
@@ -41,7 +38,9 @@ class LabelsError(RefusedError):
 def label_question(questions: Sequence[Question]) -> tuple[str, tuple[int, ...]] | None:
     """Return the key of the question on labels, and the answers of anyone who does not fully agree; None without it."""
     asked = {(each.key, each.values) for each in questions}
-    return next(((known.key, values) for known, values in ASKED if (known.key, known.values) in asked), None)
+    return next(
+        ((known.key, values) for known, values in ABOUT_LABELS if (known.key, known.values) in asked), None
+    )
 
 
 def tells_labels(protocol: Mapping[str, Any]) -> bool:
@@ -59,7 +58,7 @@ def judgements(protocol: Mapping[str, Any], readings: Sequence[Reading]) -> pd.D
     question = label_question(Protocol.from_json(protocol).questions)
     if question is None:
         raise LabelsError(
-            "expected a protocol that asks about labels ('Do you fully agree with the label?'), got none"
+            f"expected a protocol that asks about labels ('{ABOUT_LABELS[0][0].text}'), got none"
         )
     kinds = {each["kind"]: each["key"] for each in protocol["questions"] if each["kind"].endswith("_labels")}
     rows = [row for one in readings if one.presentation == 1 for row in _judged(one, question, kinds)]
@@ -140,11 +139,11 @@ def dawid_skene(votes: np.ndarray) -> np.ndarray:
 
 
 def noise_rate(labels: pd.DataFrame, weights: Mapping[str, float]) -> tuple[float, float, float] | None:
-    """Return the share of judgements that reject a shown label of an exemplar, with a 95 % interval over cases.
+    """Return the share of judgements that reject a shown label of arm 1, with a 95 % interval over cases.
 
     Parameters
     ----------
-    weights: how many exemplars of its class group a drawn one stands for.
+    weights: how many images of its class group a drawn one stands for.
 
     Returns
     -------

@@ -15,9 +15,11 @@ from django.core.management import CommandError, call_command
 from analysis.caseset.read import report_path
 from analysis.experiment.study import plan_study
 from readerstudy.results.labels import LabelsError, counted, dawid_skene, judgements, labels_frame, noise_rate
+from readerstudy.results.models import Unblinding
 from readerstudy.results.values import ReadCase, Reading, Revision
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import PRESETS, PUBLISHED_QUESTIONS
+from tests.guards import drop_guards
 from tests.stock import PASSWORD, Stock
 from tests.sweep.tiny import write_images
 
@@ -141,15 +143,27 @@ def test_the_page_and_the_command_give_the_same_labels(
     told = capsys.readouterr().out
     assert "of the split 'unknown'" in told
     assert "nan" not in told
-    assert (
-        "no rate of rejected labels: none of an exemplar was judged, or a class group has no weight" in told
-    )
+    assert "no rate of rejected labels of PIEs: none was judged, or a class group has no weight" in told
     (named,) = (tmp_path / "out").glob("unknown_labels.csv")
     by_image = pd.read_csv(named)
     assert by_image["image"].str.startswith("SOURCE").all()
     assert set(by_image.columns) - {"image"} == set(table["class"])
     assert "SOURCE" not in page.content.decode()
     assert report_path(opened.case_set.key).is_file()
+
+
+@pytest.mark.django_db
+def test_the_rate_is_told_of_the_group_by_the_name_that_its_study_gives(
+    opened: Stock, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    groups = {"one": "flipped image", "ones": "flipped images", "other": "image", "others": "images"}
+    drop_guards()
+    Unblinding.objects.filter(study=opened.study).update(groups=groups)
+    call_command("export_labels", "chest", out=tmp_path / "out", key=opened.case_set.key)
+    told = capsys.readouterr().out
+    assert "rejected labels of flipped images" in told
+    assert "PIE" not in told
+    assert "exemplar" not in told
 
 
 @pytest.mark.django_db

@@ -37,8 +37,8 @@ PRESETS: Mapping[str, Preset] = {
 """What a new study can begin with."""
 PUBLISHED_QUESTIONS = PRESETS["published"].questions
 """The three questions of the published reader study, word for word."""
-THREE_LEVELS = PRESETS["three_levels"].questions[0]
-"""The label question in the three answers of REVEAL-CXR (arXiv 2601.15129)."""
+ABOUT_LABELS = tuple((_question(key), tuple(values)) for key, values in _WRITTEN["about_labels"].items())
+"""Questions on the labels as a whole, and the answers of anyone who does not fully agree."""
 
 
 def measure_of(question: Question) -> Measure | None:
