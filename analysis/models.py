@@ -170,7 +170,7 @@ class Unit(models.Model):
 class Handover(models.Model):
     """A case set on its way into the site's folder of handovers; of no sweep where somebody listed the cases.
 
-    No row holds a seed, an image or an arm: those lie in a folder of this `token` under `HANDOVERS_ROOT`, until the
+    No row holds a seed, an image or an arm: those are in a folder of this `token` under `HANDOVERS_ROOT`, until the
     holder has confirmed the key or a day has passed. `draws` lists when and with which choices cases were drawn.
     `work` is what a worker is to do, blank when nothing; `version` counts the requests, so that an overtaken one
     changes nothing. `key_sha256` is there once the set is written, `confirmed_at` once its key was found saved.

@@ -100,7 +100,7 @@ class UnitTime:
 
 
 def spread(count: int) -> tuple[float, ...]:
-    """Return so many of the study's 20 ratios, the dense one first."""
+    """Return some of the study's 20 ratios, the dense one first."""
     places = np.linspace(0, len(SPARSITIES) - 1, count).round().astype(int)
     return tuple(SPARSITIES[place] for place in places)
 

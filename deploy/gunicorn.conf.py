@@ -24,7 +24,7 @@ loglevel = "warning"
 # Only the proxy's word on the scheme counts, and only with BEHIND_PROXY=yes; gunicorn passes headers through.
 forwarded_allow_ips = "127.0.0.1,::1"
 forwarder_headers = ""  # no proxy puts the site below a path (SCRIPT_NAME): it begins at the root of its host
-control_socket_disable = True  # nobody steers it by gunicornc, and its socket would lie in the site's folder
+control_socket_disable = True  # nobody steers it by gunicornc, and its socket would be in the site's folder
 worker_tmp_dir = "/dev/shm"  # noqa: S108  (heartbeats in memory: a slow disk is no dead worker)
 # The thread with the write lock gets the interpreter back soon; it gives it up at every statement.
 sys.setswitchinterval(0.001)

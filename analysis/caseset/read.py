@@ -231,7 +231,7 @@ def read_key(path: Path, digest: str | None = None) -> SealedHalf:
 
 
 def read_report(key: Path) -> dict[str, Any]:
-    """Read the sealed report that lies beside a key: the selection with its seeds, balance, unmatched, leaks.
+    """Read the sealed report beside a key: the selection with its seeds, balance, unmatched, leaks.
 
     Raises
     ------

@@ -244,7 +244,7 @@ def _write_images(
 
 
 def refuse_images(wrong: Sequence[str], total: int) -> None:
-    """Refuse a set of so many images of which some cannot be handed over, by what is wrong with each.
+    """Refuse a set of `total` images if some cannot be handed over, with what is wrong with each.
 
     Raises
     ------

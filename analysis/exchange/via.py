@@ -59,7 +59,7 @@ def read_via(
     cases: "shared": one file name is one case for all readers; "own": the file names of each reader are cases
         of their own. VIA files do not say which; the published study's script does not either.
     key: columns case (file name, or READER/FILE NAME) and arm (1 = PIE, 0 = control), optionally pair.
-    first_exemplars: without a key, the first so many file names of each reader, sorted, are the PIEs, as in
+    first_exemplars: without a key, the first file names, as many as given, of each reader, sorted, are the PIEs, as in
         the published script.
     paper: count yes/no questions as the published script did: exactly "yes" is 1, all else, also no answer, 0; of
         rows that contradict each other the first counts.

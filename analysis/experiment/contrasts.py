@@ -16,7 +16,7 @@ Row = dict[str, Any]
 LEVEL, POWER = 0.05, 0.80
 DONE = {"remove": "removed", "relabel": "relabelled"}
 PARTS = 100
-"""At most so many parts are left out in turn."""
+"""At most this many parts are left out in turn."""
 
 
 def group_ap(

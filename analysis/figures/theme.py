@@ -95,7 +95,7 @@ def label_powers(axis: Axis) -> None:
 
 
 def shortened(name: object, most: int = 48) -> str:
-    """Return a name on one line of at most so many characters."""
+    """Return a name on one line of at most `most` characters."""
     words = " ".join(str(name).split())
     return words if len(words) <= most else f"{words[: most - 1]}…"
 

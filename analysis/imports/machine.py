@@ -64,7 +64,7 @@ class Thing:
     state: Any = None
 
     def is_made(self, role: str, *counts: int) -> bool:
-        """Say whether it was made by a call of this role, with one of so many arguments."""
+        """Say whether it was made by a call of this role, with as many arguments as one of `counts`."""
         return self.role == role and self.given is not None and (not counts or len(self.given) in counts)
 
 

@@ -214,7 +214,7 @@ def _spacing(said: Any) -> tuple[float, float]:
 
 
 def _unpacked(text: Any, most: int) -> bytes:
-    """Unpack at most so many bytes."""
+    """Unpack at most `most` bytes."""
     unpacker = zlib.decompressobj()
     data = unpacker.decompress(b64decode(text, validate=True), most + 1)
     return bytes(_sound(data, len(data) <= most and unpacker.eof and not unpacker.unused_data))

@@ -102,7 +102,7 @@ JPEG_SIGNATURE = b"\xff\xd8\xff"
 
 
 START_BYTES = 132
-"""So many bytes from the start tell the format."""
+"""How many bytes from the start tell the format."""
 
 
 _FOREIGN = (

@@ -21,7 +21,7 @@ SHEETS = ("base.css", "report.css")
 """The design language of the site's pages, which the file shares."""
 
 SHORT = 8
-"""A table of up to so many rows is not broken across pages."""
+"""A table of up to this many rows is not broken across pages."""
 
 SENTENCE = 40
 """A column with a text longer than this keeps the room that reading it takes."""

@@ -17,7 +17,7 @@ INDENT, NARROW, VALUE, FULL = 1.75, 23, 64, 88
 """Where values begin, in inches from the margin; characters of a name, of a value and of a paragraph on a line."""
 LINES = int((HEIGHT - 2 * MARGIN) / PITCH) - 2
 KEPT = 4
-"""A heading has so many lines below it on its page."""
+"""How many lines a heading has below it on its page."""
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,7 @@ def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars)
         shown = weights[weights["drawn"] > 0].itertuples()
         words = ", ".join(f"{row.stratum} {row.weight:.2f} ({row.drawn} of {row.exemplars})" for row in shown)
         notes.append(
-            f"Drawn equally from the class groups. An exemplar stands for so many in its group: {words}. "
+            f"Drawn equally from the class groups. An exemplar represents this many in its group: {words}. "
             "Unweighted results describe the groups in equal parts, not all PIEs."
         )
     return tuple(notes)

@@ -16,7 +16,7 @@ from analysis.selection.criteria import SelectionError
 
 SIDE = 128
 WIDE = 9
-"""Blocks, odd: the mean over so many each way is what all radiographs share."""
+"""Blocks, odd: the mean over a square of this side is what all radiographs share."""
 
 ALIKE = 0.9
 """Correlation of two fingerprints from which images are near-duplicates.

@@ -101,7 +101,7 @@ def _drawn(
     queues: list[list[str]], images: Sequence[str], size: int | None, patients: Sequence[str] | None,
     taken: Iterable[str] = (),
 ) -> Sample:  # fmt: skip
-    """Let the queues take turns until so many are drawn; pass over images of a patient who was drawn or is taken."""
+    """Let the queues take turns until `size` are drawn; pass over images of a patient who was drawn or is taken."""
     owner = dict(zip(images, patients or images, strict=True))
     used = set(taken)
     drawn: list[str] = []

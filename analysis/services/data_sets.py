@@ -27,7 +27,7 @@ from analysis.tablefile import read_table
 
 SPLITS = ("train", "val", "test")
 LOOKED_AT = 2_000
-"""So many images of a split, spread over it, are looked for at once; a sweep's preparation looks for all."""
+"""How many images of a split, spread over it, are looked for at once; a sweep's preparation looks for all."""
 LOOKED_SO = PreprocessSpec(size=256, antialias=True, colour="rgb")
 """How pictures of a preview are decoded: square, in the colours that they have."""
 
@@ -95,7 +95,7 @@ class Examined:
 def examine(
     *, slug: str, section: Mapping[str, Any], roots: Sequence[Path] | None, pictures: int = 0
 ) -> Examined:
-    """Check a [data] section and its files as `register_data_set` does, decode so many `pictures`, write nothing."""
+    """Check a [data] section and its files as `register_data_set` does, decode `pictures` images, write nothing."""
     data = _data_spec(slug, section, roots)
     splits = _splits(data)
     values = {

@@ -90,7 +90,7 @@ def private_root() -> Iterator[Path]:
     root = Path(settings.HANDOVERS_ROOT)
     if within(root, [settings.HOME, settings.CASE_SETS, *settings.DATA_ROOTS]):
         raise HandoverError(
-            f"expected HANDOVERS_ROOT outside the site's folders, got {root}: a key may lie in no backup; ask the "
+            f"expected HANDOVERS_ROOT outside the site's folders, got {root}: a key must be in no backup; ask the "
             "person who runs the server to change the setting"
         )
     try:

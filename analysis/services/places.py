@@ -8,7 +8,7 @@ from typing import Any
 from analysis.errors import RefusedError
 
 OFFERED = 200
-"""The most places that are shown of a folder; images lie in hundred thousands."""
+"""The most places that are shown of a folder; there can be hundreds of thousands of images."""
 WILD = "*?[{"
 _IS = {"file": Path.is_file, "folder": Path.is_dir, "folder or file": Path.exists}
 
@@ -60,7 +60,7 @@ def within(path: Path, roots: Sequence[Path]) -> bool:
 
 
 def listing(text: str, roots: Sequence[Path]) -> tuple[list[dict[str, Any]], int]:
-    """Return what lies in a folder inside the roots for a tree to show: folders first, a bounded number.
+    """Return what is in a folder inside the roots for a tree to show: folders first, a bounded number.
 
     Parameters
     ----------

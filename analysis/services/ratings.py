@@ -26,7 +26,7 @@ NAMES = {
     "ratings": "ratings.csv", "subgroups": "subgroups.csv", "like": "results.json", "planned": "planned.csv",
     "questions": FILE, "key": "key.csv",
 }  # fmt: skip
-"""What a command takes is called as in an export, so that it finds what lies beside."""
+"""Inputs of a command are named as in an export, so that it finds the files beside them."""
 BESIDE = ("planned", "questions")
 OUT, SAID, FAULT, BEGUN, ZIP = "results", "said.txt", "fault.txt", "begun", "results.zip"
 

@@ -52,7 +52,7 @@ class Cell:
     `loads` counts the cases that each reader reads, of which `share` are PIEs. crossed: the readers' cases come from
     one pool as large as the largest load; nested: each reader has own cases; blocks: two groups of readers, each with
     its cases, and anchors that all read; sparse: a fifth of one pool each, at random. `missing` is the share of a
-    reader's cases that is not answered, by reader. `ratio`: so many controls in a row form a matched set with each PIE,
+    reader's cases that is not answered, by reader. `ratio`: controls in a row that form a matched set with each PIE,
     whose members share the part `correlation` of the variance of a case; 0: not matched. `images` cases in a row of an
     arm are of one patient, and share that part too. `effect` is the latent effect of being a PIE, `family` the null
     cell that has none.
@@ -91,7 +91,7 @@ def _cell(design: Design, loads: tuple[int, ...], named: str, ra: float = 0.044,
 
 def _sets(design: Design, sets: tuple[int, ...], named: str, ratio: int, correlation: float, ra: float = 0.044,
           *, scale: str = "ord", ending: str = "", missing: tuple[float, ...] = ()) -> Cell:  # fmt: skip
-    """Return a cell of so many matched sets of each reader."""
+    """Return a cell with each reader's number of matched sets."""
     loads = tuple((ratio + 1) * own for own in sets)
     ending = f"_1to{ratio}cor{correlation:g}{ending}"
     return _cell(design, loads, f"{named}sets", ra, scale=scale, ending=ending, share=1 / (ratio + 1),

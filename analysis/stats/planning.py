@@ -80,7 +80,7 @@ def power(pilot: Pilot, *, readers: int, cases: int, delta: float, alpha: float 
 class Plan:
     """A planned study. `cases` are those of one reader, half of each arm; `anchors` of them are read by all.
 
-    `ratio`: so many controls of a PIE form a matched set with it, 0: not matched; `correlation` is the part of a case's
+    `ratio`: controls of a PIE that form a matched set with it, 0: not matched; `correlation` is the part of a case's
     variance (0 to 1) that the members of a set share.
     """
 

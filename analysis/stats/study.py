@@ -243,7 +243,7 @@ def analyse_with(
 
 
 def read_planned(folder: Path) -> pd.DataFrame | None:
-    """Read what was to be read, where it lies beside the ratings, as an export has it; None where it does not.
+    """Read what was to be read, where it is beside the ratings, as an export has it; None where it does not.
 
     Raises
     ------

@@ -28,7 +28,7 @@ from analysis.views.forms import DataSetForm
 from analysis.views.guards import answers_scripts, box_of, page
 
 PICTURES = 12
-"""So many images are shown of a data set before it is registered."""
+"""How many images of a data set are shown before it is registered."""
 
 NOT_ASKED = {
     "columns": "Own column headings",
@@ -69,7 +69,7 @@ def classes(request: HttpRequest, slug: str) -> HttpResponse:
 
 @page("GET", "POST", change=True)
 def new_data_set(request: HttpRequest) -> HttpResponse:
-    """Preview or register a data set that lies on the server."""
+    """Preview or register a data set that is on the server."""
     return _asked(request, settings.DATA_ROOTS, partial(register_data_set, roots=settings.DATA_ROOTS))
 
 
@@ -97,7 +97,7 @@ def _asked(
 @answers_scripts
 @page("POST", change=True)
 def places(request: HttpRequest) -> HttpResponse:
-    """Tell the tree on a page what lies in a folder of the data roots; the folder is in no address, hence in no log."""
+    """Tell the tree on a page what is in a folder of the data roots; the folder is in no address, hence in no log."""
     entries, more = listing(request.POST.get("at", ""), settings.DATA_ROOTS)
     return JsonResponse({"entries": entries, "more": more})
 

@@ -63,7 +63,7 @@ def curves(request: HttpRequest, slug: str) -> HttpResponse:
 
 @page("GET", "POST", change=True)
 def new_ensemble(request: HttpRequest) -> HttpResponse:
-    """Register checkpoints that lie on the server."""
+    """Register checkpoints that are on the server."""
     form = EnsembleForm(request.POST or None)
 
     def make() -> HttpResponse:

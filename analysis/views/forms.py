@@ -130,7 +130,7 @@ class Preprocessing(Described):
 
 
 class EnsembleForm(Preprocessing):
-    """Checkpoints that lie on the server."""
+    """Checkpoints that are on the server."""
 
     def reading(self) -> dict[str, Any]:
         """Return what of [models] was filled in, beside architecture and checkpoints."""

@@ -174,12 +174,12 @@ def own_password_fits(request: HttpRequest, password: str) -> bool:
 
 @transaction.atomic
 def use_up(*what: str, seconds: int) -> bool:
-    """Note that something was used, which holds once in so many seconds; say whether it was the first time."""
+    """Note that something was used, which is possible once in `seconds`; say whether it was the first time."""
     return _begun(_name(*what), seconds)[1]
 
 
 def _begun(name: str, seconds: int) -> tuple[datetime, bool]:
-    """Make a row, where there is none that counts, for so many seconds; return the time, and whether it was made."""
+    """Make a row for `seconds`, where there is none that counts; return the time, and whether it was made."""
     now = timezone.now()
     Attempts.objects.filter(ends_at__lte=now).delete()
     defaults = {"ends_at": now + timedelta(seconds=seconds)}

@@ -52,7 +52,7 @@ class BusyError(NotNowError):
 
 @dataclass(frozen=True)
 class Queue:
-    """A waiting room of so many places on the host; who waits looks for a free slot `every` so many seconds.
+    """A waiting room of `places` on the host; a waiting request looks for a free slot every `every` seconds.
 
     Each place holds a thread of a web process while it is taken, hence so few of them, and no more than `of_process`
     in one process, all queues together: of the four threads of a process one is left for the pages of readers.

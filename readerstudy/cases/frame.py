@@ -130,7 +130,7 @@ def decode_curve(frame: bytes, bits: int) -> np.ndarray:
 
 
 def _expanded(frame: bytes, most: int) -> tuple[bytes, bool]:
-    """Expand so many bytes at most; tell whether the file ended there, with nothing behind it."""
+    """Expand at most `most` bytes; tell whether the file ended there, with nothing behind it."""
     if not frame.startswith(HEADER):
         raise FrameFormatError("expected a frame file, found a different gzip header")
     inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)

@@ -3,7 +3,7 @@
     python recompute.py
 
 It needs Python 3.11 or later with numpy, pandas and scipy (environment.txt names the versions that were used)
-and nothing else: the code that computed the results lies in code/. Simulated ratings stay marked as such.
+and nothing else: the code that computed the results is in code/. Simulated ratings stay marked as such.
 """
 
 import json

@@ -6,7 +6,7 @@ import { element, find } from "./reading/dom.mjs";
 
 let dialogs = 0;
 
-/** What lies in a folder; the data folders themselves where it is blank. @param {HTMLInputElement} field @param {string} at @param {(path: string) => void} choose */
+/** What is in a folder; the data folders themselves where it is blank. @param {HTMLInputElement} field @param {string} at @param {(path: string) => void} choose */
 async function inside(field, at, choose) {
   const body = new FormData();
   body.set("at", at);

@@ -240,7 +240,7 @@ def test_keys_never_lie_in_the_sites_folder(
 ) -> None:
     settings.HANDOVERS_ROOT = settings.HOME / "keys"
     answer = client.post("/runs/toy-run/handovers/", follow=True).content.decode()
-    assert "a key may lie in no backup" in answer
+    assert "a key must be in no backup" in answer
     (tmp_path / "file").write_text("no folder")
     settings.HANDOVERS_ROOT = tmp_path / "file" / "keys"
     answer = client.post("/runs/toy-run/handovers/", follow=True).content.decode()
@@ -278,7 +278,7 @@ def test_a_fault_of_the_program_leaves_nobody_waiting(tmp_path: Path, settings: 
 def test_images_that_are_refused_after_they_were_sent_have_the_names_of_the_key(
     client: Client, rita: User
 ) -> None:
-    """Their sender can find them there; where they lie on the server is nobody's business."""
+    """Their sender can find them there; where they are on the server is nobody's business."""
     keys = ["a" * 32, "b" * 32]
     table = {"cases": [{"case": key, "labels": "Mass", "block": 1, "separation_group": key} for key in keys],
              "key_sha256": "c" * 64, "synthetic": True, "terms": {}, "one_each": False, "shown": [],

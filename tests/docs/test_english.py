@@ -24,6 +24,9 @@ PATTERNS = {
         r"(?<!as it )(?<!as they )\bstands?\b(?![- ](?:for|in for|alone|out|in the way|still|between)\b)", re.IGNORECASE
     ),
     "write 'reported' or 'given in words'": re.compile(r"\b(?:is|are|was|were) told (?:of|in)\b"),
+    "write 'is' or 'are'": re.compile(
+        r"\b(?:lies?|lay) (?:on the server|in a folder|in the site|on a network|beside|in code|in no backup)\b"
+    ),
     "write 'silently' or 'without notice'": re.compile(r"\bwithout a word\b"),
     "write 'again'": re.compile(r"\banew\b"),
     "write 'anyone who' or name the person": re.compile(r"\bwhoever\b", re.IGNORECASE),
@@ -133,6 +136,7 @@ def test_no_odd_phrase() -> None:
         "the reason stands in the audit trail", "the mask is drawn anew", "ask whoever runs the server",
         "the worker's doors", "each worker rings again", "the WAL-reset bug is mended", "every chain holds",
         "the hand-over", "it exists already", "each stands once", "is told of early", "cut without a word",
+        "it lies on the server",
     ],
 )  # fmt: skip
 def test_a_planted_phrase_is_found(phrase: str) -> None:

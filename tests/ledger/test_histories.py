@@ -103,7 +103,7 @@ def test_the_page_of_an_ensemble_of_the_published_layout(page: Client, inputs: I
     made = ensemble(inputs, register(inputs), "trained_models")
     mine = next(f for f in (inputs.root / "trained_models").iterdir() if "seed" not in f.name)
     history(mine.parent, PUBLISHED, mine.name)
-    # Another data set's networks lie beside ours, as the published study left them.
+    # Another data set's networks are beside ours, as the published study left them.
     stranger = mine.with_name(f"other_{ARCHITECTURE}_ce_lr-0.0001_bs-256")
     write_checkpoint(stranger / "chkpt.pt", 0)
     history(stranger.parent, OURS.replace("0.35", "0.01"), stranger.name)

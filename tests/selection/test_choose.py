@@ -138,7 +138,7 @@ def test_a_stratified_sample_reports_its_weights(run: Run) -> None:
     assert table["drawn"].sum() == 6
     np.testing.assert_allclose((table["weight"] * table["drawn"])[table["drawn"] > 0],
                                table["exemplars"][table["drawn"] > 0])  # fmt: skip
-    assert any("stands for so many in its group" in note for note in chosen.notes)
+    assert any("represents this many in its group" in note for note in chosen.notes)
 
 
 def test_excluded_images_are_in_neither_arm_and_listed(run: Run) -> None:

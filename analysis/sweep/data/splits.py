@@ -194,7 +194,7 @@ def _said(where: Path, kind: str, policy: str, counts: "Counter[str]") -> str:
 
 
 def locate_images(split: Split, data: DataSpec, every: int = 1) -> list[Path]:
-    """Return the file of each image, or of every so many, in file order; see `locate`."""
+    """Return the file of each image, or of one in `every`, in file order; see `locate`."""
     return locate(split.images, data, split.where, every, split.rows)
 
 

@@ -36,7 +36,7 @@ class Static:
 
     Attributes
     ----------
-    uploaded: how many images were copied to the device batch by batch, because they did not lie there.
+    uploaded: how many images were copied to the device batch by batch, because they were not there.
     """
 
     def __init__(self, network: Network, infer: InferSpec, prepare: Callable[[nn.Module], Any]) -> None:

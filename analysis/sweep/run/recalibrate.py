@@ -27,7 +27,7 @@ from analysis.sweep.networks.architectures import build_classifier, channels_las
 from analysis.sweep.spec import ModelsSpec, SweepSpec
 
 IMAGES, BATCH = 2048, 256
-"""So many training images are drawn, and so many of them taken at once."""
+"""How many training images are drawn, and how many of them are taken at once."""
 
 
 def sample_of(spec: SweepSpec, train: Split | None) -> tuple[tuple[str, ...], dict[str, str]]:

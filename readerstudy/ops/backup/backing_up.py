@@ -1,7 +1,7 @@
 """Copy a running site: the database at one instant, then every file of its folder, each with a digest.
 
 Files are written once under a final name, so copying them after the database gives a whole site. The secrets stay out:
-the key of the audit trail must not lie beside the trail, and a sealed key not beside the answers.
+the key of the audit trail must not be beside the trail, and a sealed key not beside the answers.
 """
 
 import io
@@ -49,7 +49,7 @@ def back_up(*, out: Path, database_only: bool = False, progress: Progress = lamb
 
     Raises
     ------
-    BackupError: the folder exists or lies in the site's, a sealed key lies there, or a file is gone or damaged.
+    BackupError: the folder exists or is in the site's, a sealed key is there, or a file is gone or damaged.
     """
     out = out.absolute()
     _refuse(out)

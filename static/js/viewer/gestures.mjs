@@ -13,7 +13,7 @@
  * @property {() => void} fit
  * @property {() => void} settle nothing moves any more
  * @property {() => boolean} ready there is an image
- * @property {(place: Point) => boolean} drawing a drawing tool is in hand, or a mark that can be changed lies there
+ * @property {(place: Point) => boolean} drawing a drawing tool is in hand, or a mark that can be changed is there
  * @property {(step: "begin" | "move" | "end" | "drop", x: number, y: number) => void} draw or change
  * @property {(place: Point | null) => void} hover
  *

@@ -16,7 +16,7 @@ from readerstudy.audit.services import AuditError, Fault, clock_steps, faults, h
 from readerstudy.commands import PatientCommand
 
 SHOWN = 20
-"""So many steps of the clock are told one by one."""
+"""How many steps of the clock are listed one by one."""
 
 
 class Command(PatientCommand):
