@@ -18,6 +18,7 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import cases_of, frame_response, images_json, roles_of, thumbnail_response
 from readerstudy.results.browsing import ORDERS, BrowsedCase, browsed, chosen, told, why_shut
+from readerstudy.results.models import OpenedCase
 from readerstudy.results.ratings import CASES_FOUND
 from readerstudy.results.values import unblinding_of
 from readerstudy.results.views import download, results_page
@@ -34,15 +35,16 @@ class Choice(forms.Form):
 
     group = forms.ChoiceField(required=False, label="Group")
     words = forms.CharField(required=False, max_length=100, label="Case, label or class group")
-    order = forms.ChoiceField(
-        required=False, label="Sort by", choices=[(key, name) for key, (name, _) in ORDERS.items()]
-    )
+    order = forms.ChoiceField(required=False, label="Sort by")
 
     def __init__(self, data: Any, study: Study) -> None:
         super().__init__(data, auto_id="choice_%s")
         groups = groups_from(unblinding_of(study).groups)
         offered = [("", "Both"), (groups.one, groups.both[0]), (groups.other, groups.both[1])]
         self.fields["group"].choices = offered  # type: ignore[attr-defined]
+        scored = OpenedCase.objects.filter(study=study, score__isnull=False).exists()
+        orders = [(key, name) for key, (name, _) in ORDERS.items() if scored or key != "score"]
+        self.fields["order"].choices = orders  # type: ignore[attr-defined]
         self.is_valid()
         self.given = {name: self.cleaned_data[name] for name in self.fields if self.cleaned_data.get(name)}
 

@@ -15,6 +15,7 @@ from readerstudy.cases.frame import decode_frame
 from readerstudy.cases.models import Case, Frame
 from readerstudy.cases.selectors import frame_bytes
 from readerstudy.results.browsing import browsed, chosen, told, why_shut
+from readerstudy.results.models import OpenedCase
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.drafts import draw_again
@@ -115,6 +116,14 @@ def test_pages_show_what_every_reader_said(opened: Stock) -> None:
     picture = client.get(f"/results/chest/cases/{key}/small.png")
     assert max(Image.open(io.BytesIO(picture.content)).size) <= 192
     assert "no-store" in picture.headers["Cache-Control"]
+
+
+def test_agreement_of_networks_is_offered_where_there_are_networks(opened: Stock) -> None:
+    client, offered = as_alice(opened), '<option value="score">Lowest agreement of the networks</option>'
+    assert offered in client.get("/results/chest/cases/").content.decode()
+    drop_guards()
+    OpenedCase.objects.filter(study=opened.study).update(score=None)
+    assert "networks" not in client.get("/results/chest/cases/?order=score").content.decode()
 
 
 def test_list_is_downloaded_as_it_is_shown_and_that_is_recorded(opened: Stock) -> None:
