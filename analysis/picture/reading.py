@@ -62,7 +62,11 @@ def _presented(image: Image.Image, source: Format) -> Presentation:
     if said:
         return read_neutral(image, b"".join(said))
     notes = []
-    turned = image.getexif().get(_ORIENTATION, 1)
+    try:
+        turned = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # Pillow raises whatever its parser stumbles over
+        turned = 1
+        notes.append("The EXIF data cannot be read, so no orientation is applied.")
     if turned in range(2, 9):
         notes.append(f"The EXIF orientation {turned} is applied.")
         image = ImageOps.exif_transpose(image)

@@ -34,6 +34,13 @@ def test_every_orientation_is_applied_as_opencv_does(tmp_path: Path, kind: str, 
     assert any("orientation" in each for each in picture.decisions) == (orientation > 1)
 
 
+@pytest.mark.parametrize("exif", [b"x", b"x" * 7, b"MM\0*\0\0\0\x08\0\x01\x01"])
+def test_damaged_exif_turns_nothing_and_is_noted(exif: bytes) -> None:
+    picture = read_picture(written(grey(), exif=exif))
+    assert (picture.stored == grey()).all()
+    assert picture.decisions == ("The EXIF data cannot be read, so no orientation is applied.",)
+
+
 @pytest.mark.parametrize(
     ("highest", "bits"), [(255, 12), (4095, 12), (4096, 14), (16383, 14), (16384, 16), (65535, 16)]
 )
