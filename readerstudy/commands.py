@@ -86,7 +86,7 @@ def start_apart(*words: str, holding: tuple[int, ...] = ()) -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         pass_fds=holding,
     )  # fmt: skip
-    threading.Thread(target=process.wait, daemon=True).start()  # who is waited for leaves no zombie behind
+    threading.Thread(target=process.wait, daemon=True).start()  # a child that is waited for leaves no zombie
 
 
 def give_way() -> None:

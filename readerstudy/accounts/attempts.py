@@ -76,7 +76,7 @@ class Limits:
 
         Raises
         ------
-        BusyError: no place is left; who comes again, and has failed at nothing, has places of their own.
+        BusyError: no place is left; those who come again, and have failed at nothing, have places of their own.
         """
         name = self.counts[0].name
         if self.is_known:
@@ -129,7 +129,7 @@ class Limits:
 def limits_of(request: HttpRequest, name: str, *, codes_of: User | None = None) -> Limits:
     """Return the limits on signing in under a name; with `codes_of`, those of a person's second step.
 
-    Wrong codes are counted by person from anywhere too: only who knows the password gets so far.
+    Wrong codes are counted by person from anywhere too: only somebody who knows the password gets that far.
     """
     spelled = name.strip().lower()
     limit, pause = settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S

@@ -69,7 +69,7 @@ class Queue:
 KNOWN = Queue("known", 4, 3, 15.0, 0.005)
 """People who are signed in, browsers that a person has signed in with before, commands."""
 RETURNING = Queue("returning", 3, 2, 10.0, 0.01)
-"""Who was sent away before and has come again, as asked."""
+"""Those who were sent away before and have come again, as asked."""
 STRANGERS = Queue("strangers", 3, 1, 5.0, 0.2)
 """Everybody else."""
 
@@ -180,7 +180,7 @@ def remember(name: str) -> None:
 
 
 def has_come_again(name: str) -> bool:
-    """Say whether somebody was sent away and has let a second pass since: who keeps knocking never has."""
+    """Say whether somebody was sent away and has let a second pass since: anyone who keeps trying never has."""
     cell, tag = _place_of(name)
     with _memory() as file:
         there, at = _MEMORY.unpack(os.pread(file, _MEMORY.size, cell).ljust(_MEMORY.size, b"\0"))

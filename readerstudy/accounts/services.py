@@ -139,7 +139,7 @@ def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[User
 def mail_link(address: str) -> None:
     """Mail a link to a new password to the person of this address; nothing happens where it must not.
 
-    Of the staff only who has a second factor gets one: a mailbox alone opens no account that may do more than read.
+    Of the staff only those with a second factor get one: a mailbox alone opens no account that may do more than read.
     """
     person = User.objects.filter(email=address.strip().lower(), is_active=True).first()
     if person is None or not person.has_usable_password() or (is_staff(person) and not has_factor(person)):

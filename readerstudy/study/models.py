@@ -105,7 +105,7 @@ class ProposedStep(models.TextChoices):
 class Proposal(OfStudy):
     """A step that an unblinded admin asks for; it is open until a blinded admin takes it or declines.
 
-    `reader` is the pseudonym of who withdraws or is replaced, `email` the address to invite in their place.
+    `reader` is the pseudonym of the reader who withdraws or is replaced, `email` the address to invite in their place.
     """
 
     step = models.CharField(max_length=8, choices=ProposedStep.choices)

@@ -241,7 +241,7 @@ function cell(value) {
 }
 
 /**
- * Write the key: who opens it later learns which case is which.
+ * Write the key: anyone who opens it later learns which case is which.
  * @param {Planned[]} plan @param {Uint8Array} nonce @param {string[]} groups @param {(source: string) => Promise<ArrayBuffer>} bytes of a source file
  */
 export async function keyCsv(plan, nonce, groups, bytes) {

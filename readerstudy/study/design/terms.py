@@ -95,7 +95,7 @@ def ever_confirmed(reader: Reader) -> bool:
 def change(*, study: Study, which: str, wording: Wording, actor: User | None, reason: str = "") -> Terms:
     """Record other terms for a case set of the study; everybody is asked again.
 
-    They are no part of what the lock freezes: who owns the images may ask for something else while they are read.
+    They are no part of what the lock freezes: the owner of the images may ask for something else while they are read.
 
     Raises
     ------

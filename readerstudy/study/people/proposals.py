@@ -28,7 +28,7 @@ def propose(
 
     Parameters
     ----------
-    reader: pseudonym of who withdraws or is replaced.
+    reader: pseudonym of the reader who withdraws or is replaced.
     email: address to invite in a withdrawn reader's place.
 
     Raises
