@@ -121,6 +121,9 @@ RULES = (
          f"{TWO}::test_an_unblinded_admin_is_no_blinded_one_by_a_second_account"),
     ),
     Rule(
+        "proposals", f"{STUDY}/people/proposals.py", (), ("tests/study/test_unblinded.py",)
+    ),
+    Rule(
         "key opening", "readerstudy/results/services.py", (),
         (OPEN, "tests/results/test_approval.py",
          "tests/results/test_openers.py::test_the_operators_word_holds_until_the_next_link",

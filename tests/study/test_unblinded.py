@@ -109,8 +109,10 @@ def test_closing_waits_for_the_second_admin(stock: Stock, second: User) -> None:
     ben.post(f"/studies/chest/people/proposals/{number}/approve/")
     assert phase_of(stock) == "closed"
     assert not Proposal.objects.exists()
-    approved = Event.objects.get(kind="study.step_approved")
+    proposed, approved = (Event.objects.get(kind=f"study.step_{done}") for done in ("proposed", "approved"))
+    assert (proposed.actor, proposed.reason) == (stock.alice, "all have read")
     assert (approved.actor, approved.values) == (second, {"step": "close", "asked_by": stock.alice.pk})
+    assert proposed.subject == approved.subject == "chest"
     closed = Event.objects.get(kind="study.closed", study=stock.study.key)
     assert (closed.actor, closed.reason) == (second, "all have read")
     assert closed.values["unblinded_admins"] == [stock.alice.pk]
@@ -129,6 +131,8 @@ def test_withdrawal_and_replacement_wait_too(stock: Stock, second: User) -> None
     assert Reader.objects.get(pseudonym="R01").withdrawn_at is None
     ben.post(f"/studies/chest/people/proposals/{Proposal.objects.get().pk}/approve/")
     assert Reader.objects.get(pseudonym="R01").withdrawal_reason == "too slow"
+    steps = Event.objects.filter(kind__in=["study.step_proposed", "study.step_approved"])
+    assert [each.subject for each in steps] == ["R01", "R01"]
     values = {"email": NEW, "role": "reader", "replaces": "R01"}
     alice.post("/studies/chest/people/invite/", values)
     assert not Invitation.objects.exists()
@@ -148,7 +152,7 @@ def test_declining_and_taking_back_change_nothing(stock: Stock, second: User) ->
         each.post(f"/studies/chest/people/proposals/{Proposal.objects.get().pk}/decline/")
         assert not Proposal.objects.exists()
     assert phase_of(stock) == "reading"
-    assert Event.objects.filter(kind="study.step_declined").count() == 2
+    assert [each.subject for each in Event.objects.filter(kind="study.step_declined")] == ["chest", "chest"]
 
 
 def test_what_cannot_be_proposed(stock: Stock, second: User) -> None:

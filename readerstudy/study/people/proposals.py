@@ -92,7 +92,6 @@ def decline(*, study: Study, number: int, actor: User) -> None:
     ------
     Proposal.DoesNotExist: nothing of this number waits in the study.
     """
-    Study.objects.select_for_update().get(pk=study.pk)
     found = Proposal.objects.select_for_update().get(study=study, pk=number)
     record(
         "study.step_declined", actor, study.key, found.reader or study.slug,
