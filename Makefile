@@ -29,7 +29,7 @@ test: $(DEV_STAMP)  ## run the tests that take less than a second each, and name
 	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal -m "not drill and not servers and not long"
 
 test-long: $(DEV_STAMP)  ## the longer ones: in a browser, whole sweeps, whole studies, whole sites
-	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal -m "long and not drill and not servers"
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal -m "long and not drill and not servers" --durations=20
 
 coverage: $(DEV_STAMP)  ## lines and branches of the safety rules that no test takes
 	$(PY) -m coverage run -m pytest -q $(OF_RULES)
