@@ -113,6 +113,7 @@ def sweep(
     out.mkdir(parents=True)
     # As its `set_seed` does: cuDNN searches for the fastest of its fixed kernels, which is to the study's advantage.
     torch.backends.cudnn.deterministic = torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = True  # torch's default, which it leaves
     split = TestSplit(root, size)
     folder = root / "trained_models" / f"{DATASET}_{architecture}_ce_lr-0.0001_bs-256"
     weights = torch.load(folder / "chkpt.pt", weights_only=True)["weights"]

@@ -84,14 +84,24 @@ def test_the_projection_multiplies_decoding_and_not_the_choice_of_an_engine(made
     wanted = preparing + 30 * (idle * 20 / 3 + 20 * 21_081 / units["images_per_second"])
     assert results["projected"]["ours_minutes"] == pytest.approx(wanted / 60)
     assert results["projected"]["from_units"] == 3
+    more = (54_268 - 21_081) * (prepared["decoding"] / 6 + 600 / units["images_per_second"])
+    assert results["projected"]["mimic_minutes"] == pytest.approx((wanted + more) / 60)
+    computing = 600 * 21_081 / units["images_per_second"]
+    assert results["projected"]["busy_share"] == pytest.approx(computing / (computing + 600 * idle / 3))
     per_ratio = results["reference"]["seconds_per_ratio"]
     assert results["projected"]["reference_hours"] == pytest.approx(600 * per_ratio * 21_081 / 6 / 3600)
+
+
+def test_a_network_of_one_size_is_tried_at_that_size():
+    assert arguments_of(["--device", "cpu", "--toy", "--architecture", "vit_b_16"]).size == 224
+    assert arguments_of(["--device", "cpu", "--toy"]).size == 64
 
 
 def test_training_is_measured_for_the_network_and_a_small_one(made):
     _, results = made
     (rate,) = results["training"]  # a ResNet-18 at 64 pixels is both
     assert rate["images_per_second"] > 0
+    assert rate["recipe_hours"] == pytest.approx(30 * 60 * 78_506 / rate["images_per_second"] / 3600)
     assert not rate["recorded"]
     assert len(results["networks"]["validation_map"]) == 2
 
