@@ -3,9 +3,11 @@
 import ctypes
 import gc
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -39,11 +41,17 @@ def own_stream(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    outer, own = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    outer, own = torch.cuda.current_stream(), _side_stream()
     own.wait_stream(outer)
     with torch.cuda.stream(own):
         yield
     outer.wait_stream(own)
+
+
+@cache
+def _side_stream() -> torch.cuda.Stream:
+    """One for the process: torch keeps freed memory by stream, so a new one at each epoch would reserve it again."""
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
 
 def recorded(
@@ -61,6 +69,25 @@ def recorded(
     with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
         work()
     return graph.replay
+
+
+def waits(work: Callable[[], None], device: torch.device) -> bool:
+    """Do work and say whether it waited for a value of a GPU, which no recording can.
+
+    Found out before recording: after a recording that fails, torch 2.11 can neither free memory nor record again.
+    """
+    if device.type != "cuda":
+        work()
+        return False
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            work()
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    return any("called a synchronizing" in str(each.message) for each in told)
 
 
 def fix_kernels(*, tf32: bool) -> None:

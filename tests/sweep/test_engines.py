@@ -266,6 +266,12 @@ class TestAutoOnAGpu:
         assert self.choose(tiny, on_gpu, 20).batch_size == 128  # the run's own, whatever could be measured
         assert {size for _, size in tried} == {20}
 
+    def test_smaller_batches_than_its_own_are_measured_too(self, tiny, on_gpu, monkeypatch):
+        tried = script_measurements(monkeypatch, lambda name, size: 1000.0 / size)
+        spec = replace(on_gpu, infer=replace(on_gpu.infer, batch_size=400))
+        assert self.choose(tiny, spec).batch_size == 256
+        assert tried == [(name, size) for size in (400, 256, 512) for name in ("graph", "fused")]
+
     def test_memory_that_does_not_suffice_refuses_a_size_alone(self, tiny, on_gpu, monkeypatch):
         def rate(name, size):
             if size == 512:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from analysis.sweep.device import free_bytes
 from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.spec import TrainSpec
 from analysis.sweep.training.epochs import WARM_UPS, Examples, Trainer
@@ -21,7 +22,7 @@ TOLERANCE = 1e-3
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
 def test_stopped_and_resumed_on_a_gpu(tmp_path, precision):
     tiny = make_tiny(tmp_path, seeds=())
-    train, val = [f"t{i}.png" for i in range(9)], [f"v{i}.png" for i in range(3)]
+    train, val = [f"t{i}.png" for i in range(4 * (WARM_UPS + 3) + 1)], [f"v{i}.png" for i in range(3)]
     write_images(tiny.images, [*train, *val], seed=5)
     for name, names in (("train", train), ("val", val)):
         write_labels(tiny.root / f"{name}.csv", names)
@@ -32,7 +33,7 @@ def test_stopped_and_resumed_on_a_gpu(tmp_path, precision):
     (whole,) = train_ensemble(recipe, tiny.root / "whole")
 
     def stop(stage, done, total):
-        if stage.startswith("train") and done > 12:
+        if stage.startswith("train") and done > 3 * len(train) // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -88,3 +89,30 @@ def test_a_recorded_step_does_what_the_step_does(tmp_path):
     print(f"recorded against step by step: largest difference {worst}")
     assert worst <= TOLERANCE
     assert all(torch.equal(one[name], two[name]) for name in one if not one[name].is_floating_point())
+
+
+def test_a_network_that_asks_for_values_trains_step_by_step_and_leaves_the_card_whole(tmp_path):
+    tiny = make_tiny(tmp_path, seeds=())
+    draw = np.random.default_rng(0)
+    data = Examples(draw.integers(0, 256, (40, 32, 32)).astype(np.uint8), np.ones((40, 20), np.float32))
+    recorded = []
+    for asks in (True, False):
+        trainer = Trainer(tiny.spec(train=TrainSpec(batch_size=4, device="cuda")), 0, "")
+        if asks:
+            trainer.model.fc.register_forward_pre_hook(lambda module, given: given[0].sum().item() and None)
+        trainer.run_epoch(data, data, lambda done: None)
+        recorded.append(trainer._replay is not None)
+        assert free_bytes() > 0
+    assert recorded == [False, True]
+
+
+def test_epochs_reserve_no_more_memory(tmp_path):
+    tiny = make_tiny(tmp_path, seeds=())
+    trainer = Trainer(tiny.spec(train=TrainSpec(batch_size=4, device="cuda", patience=9)), 0, "")
+    draw = np.random.default_rng(0)
+    data = Examples(draw.integers(0, 256, (42, 32, 32)).astype(np.uint8), np.ones((42, 20), np.float32))
+    reserved = []
+    for _ in range(5):
+        trainer.run_epoch(data, data, lambda done: None)
+        reserved.append(torch.cuda.memory_reserved())
+    assert reserved[-1] == reserved[1]

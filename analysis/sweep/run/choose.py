@@ -76,7 +76,7 @@ def choose_engine(
         return Choice(infer.engine, infer.batch_size)
     own, on_gpu = infer.batch_size, infer.device == "cuda"
     tried = {name: (name, own) for name in names}
-    for size in (n for n in BATCHES if on_gpu and own < n <= len(pixels)):
+    for size in (n for n in BATCHES if on_gpu and own != n <= len(pixels)):
         tried |= {f"{name}, batches of {size}": (name, size) for name in names if name != "compiled"}
     state = read_member(checkpoint, spec.models, len(spec.data.classes)).state
     levels = compared_levels(spec.prune.sparsities)
@@ -102,7 +102,7 @@ def choose_engine(
         except Exception as error:  # an engine that cannot run this network raises many kinds
             refused[label] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             continue
-        measured[label] = round(rate, 2), distance(scores[:, : len(first)], exact)
+        measured[label] = round(rate, 2), distance(scores[:, : len(first)], exact[:, : len(batch)])
     return _chosen(tried, infer.precision, measured, refused)
 
 

@@ -23,7 +23,7 @@ from torch.nn import functional
 from analysis.frames import IGNORED
 from analysis.metrics.ranking import rank_quality
 from analysis.sweep.data.amended import drawn_order
-from analysis.sweep.device import Pace, fix_kernels, own_stream, recorded
+from analysis.sweep.device import Pace, fix_kernels, own_stream, recorded, waits
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.methods.own import masking
 from analysis.sweep.methods.registry import drawing_seed
@@ -82,6 +82,7 @@ class Trainer:
         self._ignores = False
         if on_gpu:
             fix_kernels(tf32=self.choice.precision == "tf32")
+            torch.cuda.reset_peak_memory_stats()  # by this training's peak a step is recorded or not
         self.mean = torch.tensor(spec.preprocess.mean, device=self.device)
         self.deviation = torch.tensor(spec.preprocess.deviation, device=self.device)
         self.epoch = 0
@@ -217,13 +218,14 @@ class Trainer:
         for place, part in zip(self._place, batch, strict=True):
             place.copy_(part)
         work = self._replay or partial(self._step, *self._place)
-        work()
         self._whole += 1
-        if self._whole == WARM_UPS:
+        if self._whole != WARM_UPS:
+            work()
+        elif not waits(work, self.device):  # else it goes on step by step
             spare = copy.deepcopy(self.scaler)
             try:
                 self._replay = recorded(work, self.device, beside_others=True)
-            except RuntimeError:  # a network that asks the device for values goes on step by step
+            except RuntimeError:
                 self.scaler = spare
 
     def _step(self, pixels: Tensor, labels: Tensor, weights: Tensor, turns: Tensor) -> None:
