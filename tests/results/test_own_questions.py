@@ -22,7 +22,7 @@ from readerstudy.results.computed import Computed, computed
 from readerstudy.results.export import export_files
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
-from readerstudy.study.models import Reader
+from readerstudy.study.models import Reader, Study
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
@@ -109,8 +109,12 @@ def made(tmp_path: Path) -> Computed:
     return computed(study)
 
 
+def study_of(made: Computed) -> Study:
+    return Study.objects.get(slug=made.slug)
+
+
 def table(made: Computed, name: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(dict(export_files(made.study))[name].decode())))
+    return list(csv.DictReader(io.StringIO(dict(export_files(study_of(made)))[name].decode())))
 
 
 def test_marked_questions_are_analysed_and_come_back_from_the_export(made: Computed, tmp_path: Path) -> None:
@@ -127,10 +131,10 @@ def test_marked_questions_are_analysed_and_come_back_from_the_export(made: Compu
     meanings = " ".join(row["meaning"] for row in table(made, "data_dictionary.csv"))
     assert f"mean place of {GROUPS.ones} less that of {GROUPS.others}" in meanings
     assert not re.search(r"PIE|[Cc]ontrol|exemplar", meanings)
-    files = dict(export_files(made.study))
+    files = dict(export_files(study_of(made)))
     assert re.search(r"^R01,[0-9a-f]{32},sure,[1-5]$", files["imrmc/ratings.imrmc"].decode(), re.MULTILINE)
     assert b"How sure are you?" in files["via/R01.csv"]
-    done = recomputed(unzipped(made.study, tmp_path))
+    done = recomputed(unzipped(study_of(made), tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith(" 0 differ\n")
 
