@@ -16,7 +16,7 @@ import platform
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ import torch
 from analysis.conditions import DENSE
 from analysis.durable import json_bytes, write_whole
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.data import image_cache
 from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.device import library_versions
 from analysis.sweep.networks.architectures import build_classifier
@@ -41,7 +40,16 @@ from analysis.sweep.spec import SPARSITIES, InferSpec, ModelsSpec, PreprocessSpe
 from bench import reference_loop
 from bench.compared_scores import compare
 from bench.gpu_inputs import trained, write_checkpoints, write_pictures
-from bench.gpu_measures import Busy, copy_rates, operations_per_image, product_rate, settle, training_rate
+from bench.gpu_measures import (
+    Busy,
+    Counted,
+    UnitTime,
+    copy_rates,
+    operations_per_image,
+    product_rate,
+    settle,
+    training_rate,
+)
 from bench.sweep_inputs import DATASET
 
 NIH_IMAGES, MIMIC_IMAGES, NIH_SEEDS = 21_081, 54_268, 30
@@ -61,23 +69,6 @@ expected a CUDA device that works with this torch, got none: nothing was measure
 To try the program on a processor: python -m bench.gpu --device cpu --toy --architecture resnet18"""
 
 
-@dataclass
-class Counted:
-    """Calls of the decoder, counted."""
-
-    decodes: int = 0
-
-    def watch(self) -> None:
-        """Count each image that the cache decodes from now on."""
-        real = image_cache.read_pixels
-
-        def counted(*arguments: Any) -> Any:
-            self.decodes += 1
-            return real(*arguments)
-
-        image_cache.read_pixels = counted
-
-
 class Results:
     """What was measured, by part; `file` is written again with each part."""
 
@@ -89,16 +80,6 @@ class Results:
         self.parts[name] = part
         if self.file:
             write_whole(self.file, json_bytes(self.parts))
-
-
-@dataclass(frozen=True)
-class UnitTime:
-    """One unit of ours, all ratios of a checkpoint: seconds, those in which batches were computed, decodes, uploads."""
-
-    seconds: float
-    busy: float
-    decodes: int
-    uploads: int
 
 
 def spread(count: int) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from analysis.frames import NIH_CLASSES
+from analysis.sweep.data import image_cache
 from analysis.sweep.engines.static import DTYPES
 from analysis.sweep.networks.architectures import build_classifier
 from analysis.sweep.training.epochs import Examples, Trainer
@@ -70,6 +71,33 @@ def operations_per_image(architecture: str, classes: int, size: int) -> int:
     with torch.no_grad(), counter:
         model(torch.zeros(1, 3, size, size, device="meta"))
     return int(counter.get_total_flops())
+
+
+@dataclass
+class Counted:
+    """Calls of the decoder, counted."""
+
+    decodes: int = 0
+
+    def watch(self) -> None:
+        """Count each image that the cache decodes from now on."""
+        real = image_cache.read_pixels
+
+        def counted(*arguments: Any) -> Any:
+            self.decodes += 1
+            return real(*arguments)
+
+        image_cache.read_pixels = counted
+
+
+@dataclass(frozen=True)
+class UnitTime:
+    """One unit of ours, all ratios of a checkpoint: seconds, those in which batches were computed, decodes, uploads."""
+
+    seconds: float
+    busy: float
+    decodes: int
+    uploads: int
 
 
 @dataclass
